@@ -1,0 +1,77 @@
+#pragma once
+/// HTTP as weir's components see it: requests in, replies out, routes by method and path pattern. No socket in sight.
+///
+/// A pipeline turns the server on with `pipeline.serve_http(options)`; the engine and operators add their routes.
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <weir/status.hpp>
+
+namespace weir {
+
+struct HttpOptions {
+  /// Address to listen on. Anything but a loopback address is refused unless `token` is set.
+  std::string address = "127.0.0.1";
+  /// TCP port; 0 lets the system choose (Job::http_port() tells).
+  std::uint16_t port = 0;
+  /// When set, every request but /healthz and /readyz must carry `Authorization: Bearer <token>`. When empty, none is asked.
+  std::string token;
+  /// Names by which the server may be called in `Host`, beside localhost and the loopback addresses (guards against DNS
+  /// rebinding). `Origin`, when sent, must be one of them too.
+  std::vector<std::string> allowed_hosts;
+  std::size_t max_body_bytes = std::size_t{256} << 20;  ///< a larger body is answered with 413
+  std::size_t max_header_bytes = 16 << 10;              ///< larger headers are answered with 431
+  std::size_t max_connections = 256;                    ///< further ones are answered with 503 and closed
+  std::int64_t request_timeout_ms = 30'000;             ///< to receive a request and to answer it
+  std::int64_t idle_timeout_ms = 60'000;                ///< of a kept-alive connection between requests
+};
+
+struct HttpRequest {
+  std::string method;                          ///< upper case
+  std::string path;                            ///< without the query; percent-encoding as sent
+  std::vector<std::string> captures;           ///< decoded `{name}` segments of the route's pattern, in order
+  std::map<std::string, std::string> query;    ///< decoded; the last of equal names counts
+  std::map<std::string, std::string> headers;  ///< names in lower case
+  std::string body;
+
+  /// The query parameter, or `fallback`.
+  [[nodiscard]] std::string query_or(const std::string& name, std::string fallback) const {
+    const auto found = query.find(name);
+    return found == query.end() ? std::move(fallback) : found->second;
+  }
+};
+
+struct HttpResponse {
+  int status = 200;
+  std::string content_type = "application/json";
+  std::string body;
+  std::map<std::string, std::string> headers;  ///< further headers (`Retry-After`, `Location`)
+
+  static HttpResponse json(std::string body, int status = 200) { return {status, "application/json", std::move(body), {}}; }
+  /// `{"error": {"code": ..., "message": ...}}` with the HTTP status that fits the code: not_found 404, invalid_argument
+  /// 400, already_exists and failed_precondition 409, resource_exhausted 429, unavailable 503 with Retry-After: 1,
+  /// deadline_exceeded 504, unimplemented 501, anything else 500.
+  static HttpResponse error(const Status& status);
+};
+
+/// Answers one request; call exactly once, from any thread. Later calls and calls after the server stopped do nothing.
+using HttpReply = std::function<void(HttpResponse)>;
+/// Runs on the HTTP thread: must not block. Work that waits keeps `reply` and calls it later.
+using HttpHandler = std::function<void(const HttpRequest& request, HttpReply reply)>;
+
+/// `pattern`: `/v1/state/{uid}/{state}/{key}`; a capture matches one segment (percent-decoded after the split, so a key
+/// may contain %2F). More literal segments win. Another method on a known path is answered 405 with Allow.
+struct HttpRoute {
+  std::string method;
+  std::string pattern;
+  HttpHandler handler;
+  /// Per-route bound of the body; 0 takes HttpOptions::max_body_bytes. Routes that take no body set 1.
+  std::size_t max_body_bytes = 64 << 10;
+};
+
+}  // namespace weir
