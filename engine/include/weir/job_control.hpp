@@ -1,0 +1,40 @@
+#pragma once
+/// What HTTP handlers and other outsiders may ask of a running job. Thread: all methods from any thread.
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
+
+#include <weir/hash.hpp>
+#include <weir/operator.hpp>
+#include <weir/status.hpp>
+
+namespace weir {
+
+class JobControl {
+ public:
+  virtual ~JobControl() = default;
+
+  /// Runs `visit` on the thread of the task that holds instance `task_index` of operator `uid`, between two of its calls,
+  /// so that it sees a whole state and races with nothing. `refused` is called instead (from any thread) with kNotFound
+  /// (no such operator or task) or kUnavailable (starting, restoring, stopped, mailbox full). Exactly one of the two is
+  /// called, once.
+  virtual void visit(std::string_view uid, std::uint32_t task_index, std::function<void(Operator&)> visit,
+                     std::function<void(Status)> refused) = 0;
+  /// Tasks of operator `uid`; 0 when there is none.
+  [[nodiscard]] virtual std::uint32_t parallelism_of(std::string_view uid) const = 0;
+  [[nodiscard]] virtual std::uint32_t max_parallelism() const = 0;
+  /// Where the job is, as a JSON object: `{"checkpoint": 41, "watermark": "...", "sources": {...}}`. Put into answers.
+  [[nodiscard]] virtual std::string position_json() const = 0;
+  /// The job's directory or empty.
+  [[nodiscard]] virtual const std::string& directory() const = 0;
+
+  /// The task of `uid` that owns a key hash.
+  [[nodiscard]] std::uint32_t owner(std::string_view uid, std::uint64_t key_hash) const {
+    const std::uint32_t parallelism = parallelism_of(uid);
+    return parallelism == 0 ? 0 : owner_of_key_group(key_group_of(key_hash, max_parallelism()), parallelism, max_parallelism());
+  }
+};
+
+}  // namespace weir
