@@ -130,6 +130,9 @@ def layering(tree):
                     yield f"{where}: a public header may not need a private one"
             elif path.startswith(USERS):
                 folder = path.split("/")[0] + "/"
+                if path.startswith("bench/limits/") and other is not None:
+                    yield f"{where}: a hand-written limit uses nothing of weir"
+                    continue
                 if name.endswith(".pb.h") or (other is not None and not public):
                     yield f"{where}: examples, bench, tools and integration tests see <weir/...> only"
                 elif other is None and not target.startswith((folder, "tests/support/")):

@@ -63,6 +63,7 @@ class Rules(unittest.TestCase):
             ("engine/include/weir/job.hpp", '#pragma once\n/// Job.\n#include "engine/runtime/task.hpp"\n', "private"),
             ("examples/a/main.cpp", '#include "engine/runtime/task.hpp"\n', "see <weir/...> only"),
             ("bench/a.cpp", '#include "state/store.hpp"\n', "see <weir/...> only"),
+            ("bench/limits/a.cpp", "#include <weir/pipeline.hpp>\n", "uses nothing of weir"),
             ("bench/a.cpp", '#include "examples/quickstart/wine.hpp"\n', "a file of another folder"),
             ("tests/integration/a.cpp", '#include "state/store.hpp"\n', "see <weir/...> only"),
             ("tests/operators/a.cpp", '#include "engine/runtime/task.hpp"\n', "internals of operators only"),

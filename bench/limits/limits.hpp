@@ -1,0 +1,35 @@
+#pragma once
+/// What the machine can do: the benchmarks' work written by hand, without weir. Plain functions, one file each.
+///
+/// They are as fast as we know how to make them within the rules that hold for any engine: user functions are separate
+/// passes over batches of 256 records, results reach a sink, nothing is computed ahead. Each returns time and checksum.
+
+#include <cstdint>
+#include <span>
+
+#include "bench/support/harness.hpp"
+#include "bench/support/serving_models.hpp"
+
+namespace weir::bench {
+
+constexpr std::size_t kLimitBatch = 256;
+
+/// source, map, filter, map, sink on the calling thread; a vector between every two.
+Measured stateless_chain_limit(std::uint64_t records, unsigned key_bits);
+
+/// The same across two threads: source, map, filter | map, sink. Batch pointers travel through a ring of 64 and return
+/// through a second one.
+Measured two_thread_chain_limit(std::uint64_t records, unsigned key_bits);
+
+/// A running sum for each key in an open-addressing table; emits (key, sum) for every record.
+Measured keyed_sum_limit(std::uint64_t records, unsigned key_bits);
+
+/// Keyed serving: for every record the model of its key is looked up and scored, a result with the record, score, model
+/// and latency goes to the sink, and statistics are kept for each key. The clock is read twice a batch. `samples` are
+/// cycled through. A new copy of a key's model comes into use every `records_per_swap` records, keys in turn.
+Measured linear_serving_limit(std::uint64_t records, std::span<const Sample> samples, const LinearModel& model,
+                              std::uint64_t records_per_swap);
+Measured forest_serving_limit(std::uint64_t records, std::span<const Sample> samples, const Forest& model,
+                              std::uint64_t records_per_swap);
+
+}  // namespace weir::bench

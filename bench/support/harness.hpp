@@ -1,0 +1,55 @@
+#pragma once
+/// Runs weir beside a hand-written limit, in one process and alternately, and reports the medians.
+///
+/// Every run returns a checksum of its results: when any two runs of a pair differ, the pair is reported as wrong, gets
+/// no figures and makes the command fail. One thread, except what the measured functions start themselves.
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+namespace weir::bench {
+
+/// One measured run. The function times what it measures; set-up and tear-down stay outside.
+struct Measured {
+  std::uint64_t records = 0;
+  double seconds = 0;
+  std::uint64_t checksum = 0;
+};
+
+/// Seconds on the monotonic clock since an arbitrary start.
+double now_seconds() noexcept;
+
+/// One row: the same work done by weir and by the limit. Throughput, in million records a second.
+struct Pair {
+  std::string name;
+  std::string parameters;  ///< for people: sizes, keys, threads
+  std::function<Measured()> weir;
+  std::function<Measured()> limit;
+};
+
+/// What the command line asks for.
+struct Options {
+  bool quick = false;         ///< tiny inputs: results are checked, speed means nothing
+  int repetitions = 7;        ///< measured runs of each side, after one that is not counted
+  std::string json_file;      ///< empty: none
+  std::string only;           ///< run pairs whose name contains this; empty: all
+  std::uint64_t records = 0;  ///< 0: each pair's own default
+
+  /// Records of one run: what was asked for, else 20,000 when quick, else `usual`.
+  [[nodiscard]] std::uint64_t records_or(std::uint64_t usual) const noexcept {
+    if (records != 0) return records;
+    return quick ? 20'000 : usual;
+  }
+};
+
+/// Parses --json FILE, --quick, --repetitions N, --records N, --only TEXT, --help. Ends the process on --help (0) and
+/// on anything else it does not know (2).
+Options parse_options(int argc, char** argv);
+
+/// Runs the pairs, prints the table to standard output, writes the JSON file. Returns the exit code: 1 when a checksum
+/// differs, the file cannot be written or no pair was chosen.
+int run_pairs(const std::string& title, const Options& options, const std::vector<Pair>& pairs);
+
+}  // namespace weir::bench
