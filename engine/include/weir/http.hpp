@@ -19,24 +19,31 @@ struct HttpOptions {
   std::string address = "127.0.0.1";
   /// TCP port; 0 lets the system choose (Job::http_port() tells).
   std::uint16_t port = 0;
-  /// When set, every request but /healthz and /readyz must carry `Authorization: Bearer <token>`. When empty, none is asked.
-  std::string token;
+  /// When set, every request but /healthz and /readyz must carry `Authorization: Bearer <token>`. When empty, none is
+  /// asked.
+  std::string token = {};
   /// Names by which the server may be called in `Host`, beside localhost and the loopback addresses (guards against DNS
   /// rebinding). `Origin`, when sent, must be one of them too.
-  std::vector<std::string> allowed_hosts;
+  std::vector<std::string> allowed_hosts = {};
   std::size_t max_body_bytes = std::size_t{256} << 20;  ///< a larger body is answered with 413
   std::size_t max_header_bytes = 16 << 10;              ///< larger headers are answered with 431
   std::size_t max_connections = 256;                    ///< further ones are answered with 503 and closed
-  std::int64_t request_timeout_ms = 30'000;             ///< to receive a request and to answer it
-  std::int64_t idle_timeout_ms = 60'000;                ///< of a kept-alive connection between requests
+  /// Of all requests being received together; one that does not fit is answered with 503.
+  std::size_t max_total_body_bytes = std::size_t{1} << 30;
+  /// To receive a whole request (else 408), again to get the handler's reply (else 504), again to send it (else
+  /// closed).
+  std::int64_t request_timeout_ms = 30'000;
+  std::int64_t idle_timeout_ms = 60'000;  ///< of a kept-alive connection between requests; then it is closed
+  std::int64_t stop_timeout_ms = 2'000;   ///< that requests in a handler get at a stop; then they are answered 503
 };
 
 struct HttpRequest {
-  std::string method;                          ///< upper case
-  std::string path;                            ///< without the query; percent-encoding as sent
-  std::vector<std::string> captures;           ///< decoded `{name}` segments of the route's pattern, in order
-  std::map<std::string, std::string> query;    ///< decoded; the last of equal names counts
-  std::map<std::string, std::string> headers;  ///< names in lower case
+  std::string method;                        ///< upper case
+  std::string path;                          ///< without the query; percent-encoding as sent
+  std::vector<std::string> captures;         ///< decoded `{name}` segments of the route's pattern, in order
+  std::map<std::string, std::string> query;  ///< decoded; the last of equal names counts
+  /// Names in lower case; fields sent several times are joined by commas. Authorization is left out.
+  std::map<std::string, std::string> headers;
   std::string body;
 
   /// The query parameter, or `fallback`.
@@ -50,18 +57,24 @@ struct HttpResponse {
   int status = 200;
   std::string content_type = "application/json";
   std::string body;
-  std::map<std::string, std::string> headers;  ///< further headers (`Retry-After`, `Location`)
+  /// Further headers (`Retry-After`, `Location`). One that would split the message, or that the server itself sets
+  /// (Content-Type, Content-Length, Connection, ...), makes the answer a 500.
+  std::map<std::string, std::string> headers;
 
-  static HttpResponse json(std::string body, int status = 200) { return {status, "application/json", std::move(body), {}}; }
-  /// `{"error": {"code": ..., "message": ...}}` with the HTTP status that fits the code: not_found 404, invalid_argument
-  /// 400, already_exists and failed_precondition 409, resource_exhausted 429, unavailable 503 with Retry-After: 1,
-  /// deadline_exceeded 504, unimplemented 501, anything else 500.
+  static HttpResponse json(std::string body, int status = 200) {
+    return {status, "application/json", std::move(body), {}};
+  }
+  /// `{"error": {"code": ..., "message": ...}}` with the HTTP status that fits the code: not_found 404,
+  /// invalid_argument 400, already_exists and failed_precondition 409, resource_exhausted 429, unavailable 503 with
+  /// Retry-After: 1, deadline_exceeded 504, unimplemented 501, anything else 500.
   static HttpResponse error(const Status& status);
 };
 
 /// Answers one request; call exactly once, from any thread. Later calls and calls after the server stopped do nothing.
 using HttpReply = std::function<void(HttpResponse)>;
-/// Runs on the HTTP thread: must not block. Work that waits keeps `reply` and calls it later.
+/// Runs on the HTTP thread: must not block. Work that waits keeps `reply` and calls it later; `request` lives only
+/// until the handler returns. An exception is answered with 500. GET handlers also answer HEAD (`request.method`
+/// tells).
 using HttpHandler = std::function<void(const HttpRequest& request, HttpReply reply)>;
 
 /// `pattern`: `/v1/state/{uid}/{state}/{key}`; a capture matches one segment (percent-decoded after the split, so a key
