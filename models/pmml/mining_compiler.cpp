@@ -1,0 +1,165 @@
+// MiningModel: from Segmentation elements to an Ensemble.
+
+#include <algorithm>
+#include <array>
+
+#include "models/pmml/mining_model.hpp"
+
+namespace weir::pmml {
+namespace {
+
+std::optional<Combination> combination_named(std::string_view name) {
+  static constexpr std::array<std::string_view, 11> kNames = {
+      "modelChain", "selectFirst", "sum",            "weightedSum",  "average",           "weightedAverage",
+      "max",        "median",      "weightedMedian", "majorityVote", "weightedMajorityVote"};
+  const auto* found = std::find(kNames.begin(), kNames.end(), name);
+  if (found == kNames.end()) {
+    if (name == "x-weightedSum") return Combination::kWeightedSum;
+    if (name == "x-weightedMedian") return Combination::kWeightedMedian;
+    return std::nullopt;
+  }
+  return static_cast<Combination>(found - kNames.begin());
+}
+
+Function function_named(Compiler& compiler, Element at) {
+  const std::string_view name = compiler.required(at, "functionName");
+  if (name == "classification") return Function::kClassification;
+  if (name == "clustering") return Function::kClustering;
+  if (name != "regression" && !name.empty()) compiler.problems().unsupported(at, "functionName", "'" + std::string(name) + "'");
+  return Function::kRegression;
+}
+
+class MiningCompiler {
+ public:
+  explicit MiningCompiler(ModelBuild& build)
+      : build_(build), compiler_(build.compiler), problems_(compiler_.problems()), chain_scope_(&build.scope, &build.unit.prologue) {}
+
+  std::unique_ptr<Evaluator> compile() {
+    const Element segmentation = build_.at.child("Segmentation");
+    if (!segmentation) {
+      problems_.unsupported(build_.at, "", "a MiningModel without Segmentation");
+      return nullptr;
+    }
+    function_ = function_named(compiler_, build_.at);
+    read_method(segmentation);
+    for (const Element at : segmentation)
+      if (at.is("Segment")) add_segment(at);
+    if (ensemble_.segments.empty() && !problems_.any()) problems_.wrong(segmentation, "", "no Segment inside");
+    if (problems_.any()) return nullptr;
+    finish();
+    if (problems_.any()) return nullptr;
+    const bool classes = build_.unit.answer.function == Function::kClassification;
+    const std::uint32_t working = classes ? 0 : compiler_.new_slots(2 * ensemble_.segments.size());
+    return std::make_unique<MiningEvaluator>(std::move(ensemble_), build_.unit.answer, working);
+  }
+
+ private:
+  void read_method(Element at) {
+    const std::string_view name = compiler_.required(at, "multipleModelMethod");
+    const auto method = combination_named(name);
+    if (!method) problems_.unsupported(at, "multipleModelMethod", "'" + std::string(name) + "'");
+    ensemble_.combination = method.value_or(Combination::kModelChain);
+    ensemble_.float_math = build_.float_math;
+    const std::string_view missing =
+        at.attribute_or("missingPredictionTreatment", at.attribute_or("x-missingPredictionTreatment", "continue"));
+    if (missing == "skipSegment") ensemble_.missing = MissingPrediction::kSkipSegment;
+    else if (missing == "returnMissing") ensemble_.missing = MissingPrediction::kReturnMissing;
+    else if (missing != "continue") problems_.unsupported(at, "missingPredictionTreatment", "'" + std::string(missing) + "'");
+    const std::string_view threshold = at.attribute("missingThreshold") ? "missingThreshold" : "x-missingThreshold";
+    ensemble_.missing_threshold = compiler_.number(at, threshold, 1);
+  }
+
+  void add_segment(Element at) {
+    if (compiler_.stop()) return;
+    Segment segment;
+    segment.weight = compiler_.number(at, "weight", 1);
+    const Element predicate = Compiler::predicate_of(at);
+    Element model;
+    for (const Element child : at)
+      if (is_model(child.name())) model = child;
+    if (!predicate) return problems_.wrong(at, "", "no predicate inside");
+    if (!model) return problems_.wrong(at, "", "no model inside");
+    BlockBuilder block;
+    segment.truth = compiler_.predicate(predicate, chain_scope_, block).slot;
+    segment.predicate = std::move(block.code);
+    segment.always = predicate.is("True");
+    const bool chain = ensemble_.combination == Combination::kModelChain;
+    const bool same_function = model.attribute_or("functionName", "") == build_.at.attribute_or("functionName", "");
+    segment.unit = compile_model(model, chain_scope_, build_.document, false, !chain || same_function ? build_.target : nullptr);
+    if (segment.unit == nullptr) return;
+    if (chain)
+      for (const NamedOutput& output : segment.unit->outputs) publish(output);
+    ensemble_.segments.push_back(std::move(segment));
+  }
+
+  // Later segments see the output, and so does who asks the whole model.
+  void publish(const NamedOutput& output) {
+    auto& outputs = build_.unit.outputs;
+    const auto known = std::find_if(outputs.begin(), outputs.end(), [&](const NamedOutput& at) { return at.name == output.name; });
+    if (known == outputs.end()) outputs.push_back(output);
+    else known->operand = output.operand;
+    names_.push_back(std::make_unique<std::string>(output.name));
+    chain_scope_.redefine(*names_.back(), output.operand);
+  }
+
+  void finish() {
+    Answer& answer = build_.unit.answer;
+    const Answer& last = ensemble_.segments.back().unit->answer;
+    answer.function = function_;
+    if (function_ == Function::kClassification) {
+      build_.start_classification();
+      if (build_.target == nullptr) answer.type = last.type;
+      for (Segment& segment : ensemble_.segments) {
+        if (segment.unit->answer.function != Function::kClassification) {
+          if (ensemble_.combination != Combination::kModelChain)
+            problems_.wrong(build_.at, "functionName", "a classification of segments that are none");
+          continue;
+        }
+        for (const Category& category : segment.unit->answer.categories)
+          segment.classes.push_back(static_cast<std::uint32_t>(build_.category(build_.at, "", category.label)));
+      }
+      build_.finish_classification();
+    } else {
+      answer.type = function_ == Function::kClustering ? last.type : kDoubleType;
+      answer.value = compiler_.new_slot();
+      if (last.entity != 0) {
+        answer.entity = compiler_.new_slot();
+        answer.entity_type = last.entity_type;
+      }
+      if (last.affinities != 0 && last.function == Function::kClustering) {
+        answer.categories = last.categories;
+        answer.affinities = compiler_.new_slots(answer.categories.size());
+      }
+    }
+    if (ensemble_.combination == Combination::kSelectFirst) export_selected();
+  }
+
+  // An output that several segments have is the chosen segment's.
+  void export_selected() {
+    auto& outputs = build_.unit.outputs;
+    for (Segment& segment : ensemble_.segments) {
+      for (const NamedOutput& output : segment.unit->outputs) {
+        auto known = std::find_if(outputs.begin(), outputs.end(), [&](const NamedOutput& at) { return at.name == output.name; });
+        if (known == outputs.end()) {
+          outputs.push_back({output.name, {compiler_.new_slot(), output.operand.type, false, {}, kMissing}});
+          known = outputs.end() - 1;
+        }
+        segment.exports.emplace_back(output.operand.slot, known->operand.slot);
+      }
+    }
+  }
+
+  ModelBuild& build_;
+  Compiler& compiler_;
+  Problems& problems_;
+  Scope chain_scope_;
+  Function function_ = Function::kRegression;
+  Ensemble ensemble_;
+  std::vector<std::unique_ptr<std::string>> names_;
+};
+
+}  // namespace
+
+std::unique_ptr<Evaluator> compile_mining(ModelBuild& build) { return MiningCompiler(build).compile(); }
+
+}  // namespace weir::pmml

@@ -1,0 +1,185 @@
+#include "models/pmml/mining_model.hpp"
+
+#include <algorithm>
+
+namespace weir::pmml {
+
+bool MiningEvaluator::runs(const Segment& segment, Frame& frame) const noexcept {
+  if (segment.always) return true;
+  run(segment.predicate, frame);
+  const double truth = frame.slots[segment.truth];
+  return !is_missing(truth) && truth != 0;
+}
+
+void MiningEvaluator::answer_missing(Frame& frame) const noexcept {
+  frame.slots[answer_.value] = kMissing;
+  if (answer_.winner != 0) frame.slots[answer_.winner] = kMissing;
+  if (answer_.probabilities != 0) std::fill_n(frame.slots + answer_.probabilities, answer_.categories.size(), kMissing);
+}
+
+void MiningEvaluator::copy_answer(const Segment& from, Frame& frame) const noexcept {
+  const Answer& answer = from.unit->answer;
+  double* slots = frame.slots;
+  slots[answer_.value] = slots[answer.value];
+  if (answer_.entity != 0) slots[answer_.entity] = answer.entity == 0 ? kMissing : slots[answer.entity];
+  if (answer_.affinities != 0)
+    for (std::size_t i = 0; i < answer_.categories.size(); ++i)
+      slots[answer_.affinities + i] = answer.affinities == 0 ? kMissing : slots[answer.affinities + i];
+  if (answer_.winner == 0) return;
+  const double winner = slots[answer.winner];
+  slots[answer_.winner] = is_missing(winner) ? kMissing : from.classes[static_cast<std::size_t>(winner)];
+  if (answer_.probabilities == 0) return;
+  std::fill_n(slots + answer_.probabilities, answer_.categories.size(), is_missing(winner) ? kMissing : 0.0);
+  for (std::size_t i = 0; i < from.classes.size(); ++i)
+    slots[answer_.probabilities + from.classes[i]] = slots[answer.probabilities + i];
+}
+
+// The last segment that ran gives the answer.
+void MiningEvaluator::chain(Frame& frame) const noexcept {
+  answer_missing(frame);
+  for (const Segment& segment : ensemble_.segments) {
+    if (!runs(segment, frame)) continue;
+    segment.unit->evaluate(frame);
+    if (frame.failed) return;
+    if (ensemble_.missing == MissingPrediction::kReturnMissing && is_missing(frame.slots[segment.unit->answer.value]))
+      return answer_missing(frame);
+    if (&segment == &ensemble_.segments.back() || segment.unit->answer.function == answer_.function) copy_answer(segment, frame);
+  }
+}
+
+void MiningEvaluator::select(Frame& frame) const noexcept {
+  answer_missing(frame);
+  for (const Segment& segment : ensemble_.segments) {
+    if (!runs(segment, frame)) continue;
+    segment.unit->evaluate(frame);
+    if (frame.failed) return;
+    copy_answer(segment, frame);
+    for (const auto& [from, to] : segment.exports) frame.slots[to] = frame.slots[from];
+    return;
+  }
+}
+
+void MiningEvaluator::combine_numbers(Frame& frame) const noexcept {
+  double* values = frame.slots + working_slots_;
+  std::size_t count = 0;
+  double sum = 0, weights = 0, all_weights = 0, missing_weights = 0, largest = kMissing;
+  float float_sum = 0;
+  const Combination how = ensemble_.combination;
+  const bool weighted = how == Combination::kWeightedSum || how == Combination::kWeightedAverage || how == Combination::kWeightedMedian;
+  frame.slots[answer_.value] = kMissing;
+  for (const Segment& segment : ensemble_.segments) {
+    if (!runs(segment, frame)) continue;
+    segment.unit->evaluate(frame);
+    if (frame.failed) return;
+    const double value = frame.slots[segment.unit->answer.value];
+    const double weight = weighted ? segment.weight : 1;
+    all_weights += weight;
+    if (is_missing(value)) {
+      if (ensemble_.missing != MissingPrediction::kSkipSegment) return;
+      missing_weights += weight;
+      continue;
+    }
+    if (ensemble_.float_math) float_sum += static_cast<float>(weight) * static_cast<float>(value);
+    sum += weight * value;
+    weights += weight;
+    largest = count == 0 ? value : std::max(largest, value);
+    values[2 * count] = value;
+    values[2 * count + 1] = weight;
+    ++count;
+  }
+  if (count == 0) return;
+  if (ensemble_.missing == MissingPrediction::kSkipSegment && missing_weights > ensemble_.missing_threshold * all_weights) return;
+  double result = sum;
+  switch (how) {
+    case Combination::kAverage:
+    case Combination::kWeightedAverage:
+      result = ensemble_.float_math ? static_cast<double>(float_sum / static_cast<float>(weights)) : sum / weights;
+      break;
+    case Combination::kMax: result = largest; break;
+    case Combination::kMedian:
+    case Combination::kWeightedMedian: {
+      auto* pairs = reinterpret_cast<std::pair<double, double>*>(values);
+      std::sort(pairs, pairs + count);
+      if (how == Combination::kMedian) {
+        result = count % 2 == 1 ? pairs[count / 2].first : (pairs[count / 2 - 1].first + pairs[count / 2].first) / 2;
+      } else {
+        double below = 0;
+        std::size_t i = 0;
+        while (i + 1 < count && (below += pairs[i].second) < weights / 2) ++i;
+        result = pairs[i].first;
+      }
+      break;
+    }
+    default: result = ensemble_.float_math ? static_cast<double>(float_sum) : sum; break;
+  }
+  frame.slots[answer_.value] = result;
+}
+
+// Votes: a class's share of the segments' weight. The other methods combine the segments' probabilities.
+void MiningEvaluator::combine_classes(Frame& frame) const noexcept {
+  const std::size_t classes = answer_.categories.size();
+  double* sums = frame.slots + answer_.probabilities;
+  const Combination how = ensemble_.combination;
+  const bool votes = how == Combination::kMajorityVote || how == Combination::kWeightedMajorityVote;
+  const bool weighted = how == Combination::kWeightedMajorityVote || how == Combination::kWeightedAverage;
+  std::fill_n(sums, classes, 0.0);
+  double weights = 0, all_weights = 0, missing_weights = 0;
+  double best = -1;       // max and median: how sure the surest segment is
+  double sure_count = 0;  // max: how many share that
+  for (const Segment& segment : ensemble_.segments) {
+    if (!runs(segment, frame)) continue;
+    segment.unit->evaluate(frame);
+    if (frame.failed) return;
+    const Answer& answer = segment.unit->answer;
+    const double winner = frame.slots[answer.winner];
+    const double weight = weighted ? segment.weight : 1;
+    all_weights += weight;
+    if (is_missing(winner)) {
+      if (ensemble_.missing == MissingPrediction::kReturnMissing) return answer_missing(frame);
+      missing_weights += weight;
+      continue;
+    }
+    const double* probabilities = frame.slots + answer.probabilities;
+    if (votes) {
+      sums[segment.classes[static_cast<std::size_t>(winner)]] += weight;
+      weights += weight;
+      continue;
+    }
+    if (how == Combination::kMax) {
+      const double sure = *std::max_element(probabilities, probabilities + segment.classes.size());
+      if (sure < best) continue;
+      if (sure > best) {
+        std::fill_n(sums, classes, 0.0);
+        sure_count = 0;
+        best = sure;
+      }
+      ++sure_count;
+      weights = sure_count;
+      for (std::size_t i = 0; i < segment.classes.size(); ++i) sums[segment.classes[i]] += probabilities[i];
+      continue;
+    }
+    for (std::size_t i = 0; i < segment.classes.size(); ++i) sums[segment.classes[i]] += weight * probabilities[i];
+    weights += weight;
+  }
+  if (weights == 0 || (ensemble_.missing == MissingPrediction::kSkipSegment && missing_weights > ensemble_.missing_threshold * all_weights))
+    return answer_missing(frame);
+  for (std::size_t i = 0; i < classes; ++i) sums[i] /= weights;
+  choose_winner(answer_, frame);
+}
+
+void MiningEvaluator::evaluate(Frame& frame) const noexcept {
+  if (ensemble_.combination == Combination::kModelChain) return chain(frame);
+  if (ensemble_.combination == Combination::kSelectFirst) return select(frame);
+  if (answer_.function == Function::kClassification) return combine_classes(frame);
+  combine_numbers(frame);
+}
+
+std::size_t MiningEvaluator::memory_bytes() const noexcept {
+  std::size_t bytes = sizeof(*this);
+  for (const Segment& segment : ensemble_.segments)
+    bytes += sizeof(segment) + sizeof(ModelUnit) + segment.unit->evaluator->memory_bytes() +
+             (segment.unit->prologue.code.size() + segment.unit->epilogue.code.size()) * sizeof(Instruction);
+  return bytes;
+}
+
+}  // namespace weir::pmml

@@ -1,0 +1,141 @@
+#pragma once
+/// One model element in its compiled form, and what the compilers of the model kinds share.
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "models/pmml/compiler.hpp"
+
+namespace weir::pmml {
+
+enum class Function : unsigned char { kRegression, kClassification, kClustering };
+
+/// One class of a classification, or one entity (cluster, rule) of another model.
+struct Category {
+  std::string label;  ///< as the document writes it
+  double value;       ///< in the type of the predicted value
+};
+
+/// Where a model leaves its answer. Slot 0 stands for "does not have it".
+struct Answer {
+  Function function = Function::kRegression;
+  Type type;                       ///< of `value`
+  std::uint32_t value = 0;         ///< predicted value
+  std::vector<Category> categories;
+  std::uint32_t winner = 0;        ///< index of the predicted category
+  std::uint32_t probabilities = 0; ///< first of as many slots as there are categories
+  std::uint32_t confidences = 0;   ///< likewise
+  std::uint32_t entity = 0;        ///< id of the node, cluster, neuron, rule
+  Type entity_type = kStringType;
+  std::uint32_t affinities = 0;    ///< clustering: first of as many slots as there are categories
+};
+
+/// Computes a model's answer from the row's slots. Immutable; any thread.
+class Evaluator {
+ public:
+  virtual ~Evaluator() = default;
+  virtual void evaluate(Frame& frame) const noexcept = 0;
+  [[nodiscard]] virtual std::size_t memory_bytes() const noexcept = 0;
+};
+
+enum class Invalid : unsigned char { kReturnInvalid, kAsIs, kAsMissing, kAsValue };
+
+/// What a MiningField does to its value, and what its DataField says about it.
+struct Treatment {
+  std::string name;
+  Type type;
+  std::uint32_t source = 0;  ///< slot; at the top the value comes from the features instead
+  std::uint32_t target = 0;  ///< slot
+  bool plain = true;         ///< nothing to do: any value is fine
+  double missing_replacement = kMissing;
+  bool missing_is_invalid = false;
+  Invalid invalid = Invalid::kReturnInvalid;
+  double invalid_replacement = kMissing;
+  Outliers outliers = Outliers::kAsIs;
+  double low = -INFINITY, high = INFINITY;
+  std::vector<Bin> intervals;          ///< valid ranges; empty: any
+  std::vector<double> valid_values;    ///< sorted; empty: any
+  std::vector<double> invalid_values;  ///< sorted
+  std::vector<double> missing_values;  ///< sorted
+};
+
+/// The value after treatment; fails the row where the field says so.
+double treat(const Treatment& treatment, double value, Frame& frame) noexcept;
+
+struct NamedOutput {
+  std::string name;
+  Operand operand;
+};
+
+struct ModelUnit {
+  std::vector<Treatment> treatments;
+  BlockBuilder prologue;
+  std::unique_ptr<Evaluator> evaluator;
+  BlockBuilder epilogue;
+  Answer answer;
+  std::vector<NamedOutput> outputs;  ///< own ones, then those of the segments
+  std::string target;                ///< name of the target field, may be empty
+  std::string kind;                  ///< element name
+  bool bare = true;                  ///< nothing but the evaluator runs
+
+  void evaluate(Frame& frame) const noexcept {
+    for (const Treatment& at : treatments) frame.slots[at.target] = treat(at, frame.slots[at.source], frame);
+    run(prologue.code, frame);
+    evaluator->evaluate(frame);
+    run(epilogue.code, frame);
+  }
+};
+
+struct DataField {
+  Element element;
+  Type type;
+};
+
+/// What holds for the whole document.
+struct DocumentContext {
+  Compiler& compiler;
+  std::unordered_map<std::string_view, DataField> data_fields;
+};
+
+/// One model under compilation.
+struct ModelBuild {
+  DocumentContext& document;
+  Compiler& compiler;
+  Element at;
+  Scope& scope;
+  ModelUnit& unit;
+  const DataField* target = nullptr;  ///< null when the model names none
+  bool float_math = false;            ///< x-mathContext="float"
+
+  /// The type of the predicted value: the target's, else `otherwise`.
+  [[nodiscard]] Type target_type(const Type& otherwise) const { return target != nullptr ? target->type : otherwise; }
+  /// Index of a class by its text; added when new.
+  std::size_t category(Element where, std::string_view attribute, std::string_view text);
+  /// Makes the categories of the target's declared values and the answer's slots for a classification.
+  void start_classification();
+  /// Allocates the probability slots once all categories are known.
+  void finish_classification();
+};
+
+/// Compiles a model element; null after reporting why not. `parent` is the scope that the model sees.
+std::unique_ptr<ModelUnit> compile_model(Element at, Scope& parent, DocumentContext& document, bool top,
+                                         const DataField* inherited_target);
+/// True for elements that are models (of any kind, supported or not).
+bool is_model(std::string_view name);
+
+/// The kinds. Each reports problems through the build's compiler and may then return null.
+std::unique_ptr<Evaluator> compile_regression(ModelBuild& build);
+std::unique_ptr<Evaluator> compile_tree(ModelBuild& build);
+std::unique_ptr<Evaluator> compile_mining(ModelBuild& build);
+
+/// Fields, targets and outputs of a model.
+void compile_mining_schema(ModelBuild& build, bool top, Scope& parent);
+void compile_targets(ModelBuild& build);
+void compile_outputs(ModelBuild& build);
+
+/// Writes the class with the largest probability (the first of equals) to winner and value; missing when none is known.
+void choose_winner(const Answer& answer, Frame& frame) noexcept;
+
+}  // namespace weir::pmml

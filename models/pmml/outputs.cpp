@@ -1,0 +1,207 @@
+// Targets and Output: from a model's raw answer to the values it hands out.
+
+#include <algorithm>
+
+#include "models/pmml/model_unit.hpp"
+
+namespace weir::pmml {
+namespace {
+
+// The Target element for the model's target; one without a field name fits any.
+Element find_target(const ModelBuild& build) {
+  const Element targets = build.at.child("Targets");
+  if (!targets) return {};
+  for (const Element at : targets) {
+    if (!at.is("Target")) continue;
+    const auto field = at.attribute("field");
+    if (!field || *field == build.unit.target) return at;
+  }
+  return {};
+}
+
+void rescale(ModelBuild& build, Element target) {
+  Compiler& compiler = build.compiler;
+  Answer& answer = build.unit.answer;
+  BlockBuilder& block = build.unit.epilogue;
+  std::uint32_t value = answer.value;
+  const auto step = [&](Op op, double operand) {
+    value = compiler.emit(block, op, value, compiler.constant_slot(operand));
+    if (build.float_math) value = compiler.emit(block, Op::kRoundFloat, value);
+  };
+  const auto bound = [&](Op op, std::string_view attribute) {
+    if (!target.attribute(attribute)) return;
+    const std::vector<std::uint32_t> both = {value, compiler.constant_slot(compiler.number(target, attribute, 0))};
+    const std::uint32_t before = value;
+    const std::uint32_t bounded = compiler.emit(block, op, both);
+    // A missing value stays missing, though min and max leave missing values out.
+    value = compiler.emit(block, Op::kAdd, bounded, compiler.emit(block, Op::kMultiply, before, compiler.constant_slot(0.0)));
+  };
+  bound(Op::kMax, "min");
+  bound(Op::kMin, "max");
+  if (const double factor = compiler.number(target, "rescaleFactor", 1); factor != 1) step(Op::kMultiply, factor);
+  if (const double constant = compiler.number(target, "rescaleConstant", 0); constant != 0) step(Op::kAdd, constant);
+  if (const auto cast = target.attribute("castInteger")) {
+    if (*cast == "round") value = compiler.emit(block, Op::kRound, value);
+    else if (*cast == "ceiling") value = compiler.emit(block, Op::kCeil, value);
+    else if (*cast == "floor") value = compiler.emit(block, Op::kFloor, value);
+    else compiler.problems().unsupported(target, "castInteger", "'" + std::string(*cast) + "'");
+  }
+  for (const Element at : target)
+    if (at.is("TargetValue") && at.attribute("defaultValue"))
+      value = compiler.emit(block, Op::kDefault, value, compiler.constant_slot(compiler.number(at, "defaultValue", 0)));
+  answer.value = value;
+}
+
+// Prior probabilities answer when the model cannot.
+void use_priors(ModelBuild& build, Element target) {
+  Compiler& compiler = build.compiler;
+  Answer& answer = build.unit.answer;
+  BlockBuilder& block = build.unit.epilogue;
+  std::vector<double> priors(answer.categories.size(), 0);
+  bool any = false;
+  for (const Element at : target) {
+    if (!at.is("TargetValue") || !at.attribute("priorProbability")) continue;
+    const std::string_view text = compiler.required(at, "value");
+    for (std::size_t i = 0; i < priors.size(); ++i)
+      if (answer.categories[i].label == text) priors[i] = compiler.number(at, "priorProbability", 0);
+    any = true;
+  }
+  if (!any || answer.probabilities == 0) return;
+  const std::size_t best = static_cast<std::size_t>(std::max_element(priors.begin(), priors.end()) - priors.begin());
+  const std::uint32_t first = compiler.new_slots(priors.size());
+  for (std::size_t i = 0; i < priors.size(); ++i)
+    compiler.emit_to(block, first + static_cast<std::uint32_t>(i), Op::kDefault, answer.probabilities + static_cast<std::uint32_t>(i),
+                     compiler.constant_slot(priors[i]));
+  answer.probabilities = first;
+  answer.winner = compiler.emit(block, Op::kDefault, answer.winner, compiler.constant_slot(static_cast<double>(best)));
+  answer.value = compiler.emit(block, Op::kDefault, answer.value, compiler.constant_slot(answer.categories[best].value));
+}
+
+class OutputCompiler {
+ public:
+  explicit OutputCompiler(ModelBuild& build)
+      : build_(build), compiler_(build.compiler), answer_(build.unit.answer), scope_(&build.scope, &build.unit.epilogue) {
+    if (!build.unit.target.empty()) scope_.define(build.unit.target, predicted());
+  }
+
+  void compile(Element at) {
+    const std::string_view name = compiler_.required(at, "name");
+    if (at.attribute_or("rank", "1") != "1") compiler_.problems().unsupported(at, "rank", "a rank other than 1");
+    Operand value = feature(at);
+    if (const auto type_name = at.attribute("dataType")) {
+      const auto type = type_named(*type_name);
+      if (!type) compiler_.problems().unsupported(at, "dataType", "type '" + std::string(*type_name) + "'");
+      else value = compiler_.cast(value, *type, build_.unit.epilogue, at);
+    }
+    scope_.redefine(name, value);
+    build_.unit.outputs.push_back({std::string(name), value});
+  }
+
+ private:
+  Operand predicted() const { return {answer_.value, answer_.type, false, {}, kMissing}; }
+
+  Operand unsupported(Element at, std::string_view attribute, std::string_view value) {
+    compiler_.problems().unsupported(at, attribute, "'" + std::string(value) + "' of a " + build_.unit.kind);
+    return {};
+  }
+
+  // One of as many slots as there are categories: the named one, or the winner's.
+  Operand of_category(Element at, std::uint32_t first) {
+    if (first == 0) return unsupported(at, "feature", at.attribute_or("feature", ""));
+    if (const auto value = at.attribute("value")) {
+      for (std::size_t i = 0; i < answer_.categories.size(); ++i)
+        if (answer_.categories[i].label == *value || same_value(*value, answer_.categories[i]))
+          return {first + static_cast<std::uint32_t>(i), kDoubleType, false, {}, kMissing};
+      // A class that the model never predicts.
+      return compiler_.constant(0, kDoubleType);
+    }
+    return {compiler_.emit(build_.unit.epilogue, Op::kIndexed, answer_.winner, first), kDoubleType, false, {}, kMissing};
+  }
+  bool same_value(std::string_view text, const Category& category) const {
+    if (answer_.type.is_text()) return false;
+    const auto value = parse_value(answer_.type, text);
+    return value && *value == category.value;
+  }
+
+  Operand display_value() {
+    std::map<std::string, std::string, std::less<>> displayed;
+    const auto collect = [&](Element holder, std::string_view child_name) {
+      if (!holder) return;
+      for (const Element child : holder)
+        if (child.is(child_name) && child.attribute("displayValue"))
+          displayed[std::string(child.attribute_or("value", ""))] = *child.attribute("displayValue");
+    };
+    if (build_.target != nullptr) collect(build_.target->element, "Value");
+    collect(find_target(build_), "TargetValue");
+    if (displayed.empty()) return predicted();
+    ValueMap map(1, kMissing);
+    for (const Category& category : answer_.categories) {
+      const auto found = displayed.find(category.label);
+      map.add({category.value}, compiler_.tables().texts.intern(found == displayed.end() ? category.label : found->second));
+    }
+    map.finish();
+    compiler_.tables().maps.push_back(std::move(map));
+    const std::vector<std::uint32_t> key = {answer_.value};
+    return {compiler_.emit(build_.unit.epilogue, Op::kMapValues, key, static_cast<std::uint32_t>(compiler_.tables().maps.size() - 1)),
+            kStringType, false, {}, kMissing};
+  }
+
+  Operand feature(Element at) {
+    const std::string_view name = at.attribute_or("feature", Compiler::expression_of(at) ? "transformedValue" : "predictedValue");
+    if (name == "predictedValue") return predicted();
+    if (name == "predictedDisplayValue") return display_value();
+    if (name == "probability") return of_category(at, answer_.probabilities);
+    if (name == "confidence") return of_category(at, answer_.confidences != 0 ? answer_.confidences : answer_.probabilities);
+    if (name == "affinity" || name == "clusterAffinity" || name == "entityAffinity") return of_category(at, answer_.affinities);
+    if (name == "entityId" || name == "clusterId") {
+      if (answer_.entity == 0) return unsupported(at, "feature", name);
+      return {answer_.entity, answer_.entity_type, false, {}, kMissing};
+    }
+    if (name == "transformedValue" || name == "decision") {
+      const Element inner = Compiler::expression_of(at);
+      if (inner) return compiler_.expression(inner, scope_, build_.unit.epilogue);
+      compiler_.problems().wrong(at, "", "no expression inside");
+      return {};
+    }
+    return unsupported(at, "feature", name);
+  }
+
+  ModelBuild& build_;
+  Compiler& compiler_;
+  const Answer& answer_;
+  Scope scope_;
+};
+
+}  // namespace
+
+void compile_targets(ModelBuild& build) {
+  const Element target = find_target(build);
+  if (!target) return;
+  if (build.unit.answer.function == Function::kRegression) rescale(build, target);
+  else if (build.unit.answer.function == Function::kClassification) use_priors(build, target);
+}
+
+void compile_outputs(ModelBuild& build) {
+  Answer& answer = build.unit.answer;
+  // A regression's value takes the target's type: a float target rounds, a whole one must be whole already.
+  if (answer.function == Function::kRegression && build.target != nullptr) {
+    if (build.target->type.data == DataType::kFloat)
+      answer.value = build.compiler.emit(build.unit.epilogue, Op::kRoundFloat, answer.value);
+    answer.type = build.target->type.data == DataType::kFloat ? kFloatType : kDoubleType;
+  }
+  const Element output = build.at.child("Output");
+  if (!output) return;
+  // The segments' outputs follow the model's own.
+  std::vector<NamedOutput> nested = std::move(build.unit.outputs);
+  build.unit.outputs.clear();
+  OutputCompiler outputs(build);
+  for (const Element at : output)
+    if (at.is("OutputField")) outputs.compile(at);
+  for (NamedOutput& at : nested) {
+    const bool hidden = std::any_of(build.unit.outputs.begin(), build.unit.outputs.end(),
+                                    [&](const NamedOutput& own) { return own.name == at.name; });
+    if (!hidden) build.unit.outputs.push_back(std::move(at));
+  }
+}
+
+}  // namespace weir::pmml

@@ -1,0 +1,71 @@
+#pragma once
+/// A decision tree as an array of tests, walked without recursion.
+///
+/// A PMML node with children c1..cn becomes a chain of tests, one for each child, in depth-first order: a true test goes on
+/// with the next entry (the child's own chain), a false one with its `other` (the next sibling's test or the end of the
+/// chain), one on a missing value with the entry that missingValueStrategy asks for.
+
+#include <vector>
+
+#include "models/pmml/model_unit.hpp"
+
+namespace weir::pmml {
+
+enum class Test : unsigned char {
+  kLess,
+  kLessOrEqual,
+  kGreater,
+  kGreaterOrEqual,
+  kEqual,
+  kNotEqual,
+  kIsMissing,
+  kIsNotMissing,
+  kInSet,      // other data: index of the set in Tables
+  kNotInSet,
+  kPredicate,  // index of a block of the tree; the slot holds its truth value
+  kLeaf,       // index of the leaf
+};
+
+struct TreeNode {
+  double value = 0;  ///< threshold, value to equal, or an index
+  std::uint32_t slot : 26 = 0;
+  std::uint32_t test : 6 = 0;
+  std::uint32_t other = 0;  ///< where a false test goes
+};
+static_assert(sizeof(TreeNode) == 16);
+
+struct Tree {
+  /// A leaf, or an inner node whose own score is the answer. Leaf 0 is "no answer".
+  struct Leaf {
+    double score = kMissing;              ///< regression: the number; classification: index of the class
+    std::uint32_t distribution = kNone;   ///< first of K probabilities
+    std::uint32_t id = 0;                 ///< text code of the node's id
+  };
+  static constexpr std::uint32_t kNone = 0xffffffff;
+
+  std::vector<TreeNode> nodes;
+  std::vector<std::uint32_t> unknown;  ///< where a test on a missing value goes; as long as `nodes`
+  std::vector<Leaf> leaves;
+  std::vector<double> distributions;
+  std::vector<double> confidences;     ///< beside `distributions`
+  std::vector<Block> blocks;
+  bool classification = false;
+
+  /// Walks to the row's leaf.
+  [[nodiscard]] const Leaf& find(Frame& frame) const noexcept;
+  [[nodiscard]] std::size_t memory_bytes() const noexcept;
+};
+
+class TreeEvaluator final : public Evaluator {
+ public:
+  TreeEvaluator(Tree tree, const Answer& answer) : tree_(std::move(tree)), answer_(answer) {}
+  void evaluate(Frame& frame) const noexcept override;
+  [[nodiscard]] std::size_t memory_bytes() const noexcept override { return sizeof(*this) + tree_.memory_bytes(); }
+  [[nodiscard]] Tree& tree() noexcept { return tree_; }
+
+ private:
+  Tree tree_;
+  Answer answer_;
+};
+
+}  // namespace weir::pmml
