@@ -24,6 +24,10 @@ Measured two_thread_chain_limit(std::uint64_t records, unsigned key_bits);
 /// A running sum for each key in an open-addressing table; emits (key, sum) for every record.
 Measured keyed_sum_limit(std::uint64_t records, unsigned key_bits);
 
+/// The model alone, record after record: no keys, no statistics, no results kept. `samples` are cycled through.
+Measured linear_scoring_limit(std::uint64_t records, std::span<const Sample> samples, const LinearModel& model);
+Measured forest_scoring_limit(std::uint64_t records, std::span<const Sample> samples, const Forest& model);
+
 /// Keyed serving: for every record the model of its key is looked up and scored, a result with the record, score, model
 /// and latency goes to the sink, and statistics are kept for each key. The clock is read twice a batch. `samples` are
 /// cycled through. A new copy of a key's model comes into use every `records_per_swap` records, keys in turn.

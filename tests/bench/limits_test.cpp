@@ -67,6 +67,18 @@ TEST(Limits, ServingScoresEveryRecordWhateverTheSwaps) {
   }
 }
 
+TEST(Limits, ScoringScoresEveryRecord) {
+  const auto samples = make_samples(1000, 1);
+  const LinearModel linear = make_linear(2);
+  const Forest forest = make_forest(3);
+  for (const std::uint64_t records : {1ULL, 256ULL, 1000ULL, 5003ULL}) {
+    EXPECT_EQ(linear_scoring_limit(records, samples, linear).checksum,
+              linear_serving_limit(records, samples, linear, records).checksum);
+    EXPECT_EQ(forest_scoring_limit(records, samples, forest).checksum,
+              forest_serving_limit(records, samples, forest, records).checksum);
+  }
+}
+
 TEST(Ring, KeepsOrderThroughManyTurns) {
   std::array<int, 3> items{};
   Ring<int, 4> ring;

@@ -2,7 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <memory>
 #include <set>
+#include <span>
+#include <weir/model.hpp>
 
 namespace weir::bench {
 namespace {
@@ -61,6 +64,43 @@ TEST(ServingModels, PmmlHoldsTheWholeModel) {
   EXPECT_EQ(count("<Node score="), Forest::kTrees * Forest::kLeaves);
   EXPECT_EQ(count("lessOrEqual"), Forest::kTrees * Forest::kSplits);
   EXPECT_EQ(count("greaterThan"), Forest::kTrees * Forest::kSplits);
+}
+
+// Scores `samples` by weir's evaluator of the PMML text.
+std::vector<double> scores_of_pmml(const std::string& text, std::span<const Sample> samples) {
+  auto model = pmml_runtime()->load(text, {});
+  EXPECT_TRUE(model.is_ok()) << model.status().to_string();
+  if (!model.is_ok()) return {};
+  std::vector<Field> fields;
+  for (std::size_t i = 0; i < kFeatures; ++i) fields.push_back({"x" + std::to_string(i), FieldType::kNumber});
+  auto scorer = model.value()->bind(FeatureSchema(fields), {});
+  EXPECT_TRUE(scorer.is_ok()) << scorer.status().to_string();
+  if (!scorer.is_ok()) return {};
+
+  std::vector<double> features;
+  for (const Sample& sample : samples) features.insert(features.end(), sample.features.begin(), sample.features.end());
+  std::vector<double> scores(samples.size());
+  std::vector<unsigned char> failed(samples.size());
+  ScoreErrors errors;
+  ScoreScratch scratch;
+  scorer.value()->score({.rows = samples.size(), .numbers = features.data(), .number_columns = kFeatures},
+                        {.numbers = scores.data(), .failed = failed.data()}, errors, scratch);
+  EXPECT_EQ(errors.count(), 0U);
+  return scores;
+}
+
+TEST(ServingModels, PmmlScoresLikeTheArrays) {
+  const auto samples = make_samples(1000, 5);
+  const LinearModel linear = make_linear(2);
+  const Forest forest = make_forest(3);
+  const auto linear_scores = scores_of_pmml(linear_to_pmml(linear), samples);
+  const auto forest_scores = scores_of_pmml(forest_to_pmml(forest), samples);
+  ASSERT_EQ(linear_scores.size(), samples.size());
+  ASSERT_EQ(forest_scores.size(), samples.size());
+  for (std::size_t i = 0; i < samples.size(); ++i) {
+    ASSERT_EQ(linear_scores[i], score(linear, samples[i].features));
+    ASSERT_EQ(forest_scores[i], score(forest, samples[i].features));
+  }
 }
 
 }  // namespace
