@@ -115,6 +115,11 @@ class MiningCompiler {
             problems_.wrong(build_.at, "functionName", "a classification of segments that are none");
           continue;
         }
+        const Combination how = ensemble_.combination;
+        const bool shares = how != Combination::kModelChain && how != Combination::kSelectFirst && how != Combination::kMajorityVote &&
+                            how != Combination::kWeightedMajorityVote;
+        if (shares && segment.unit->answer.probabilities == 0)
+          problems_.unsupported(build_.at, "", "a combination of probabilities with a " + segment.unit->kind + " that has none");
         for (const Category& category : segment.unit->answer.categories)
           segment.classes.push_back(static_cast<std::uint32_t>(build_.category(build_.at, "", category.label)));
       }

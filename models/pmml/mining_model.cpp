@@ -29,7 +29,8 @@ void MiningEvaluator::copy_answer(const Segment& from, Frame& frame) const noexc
   const double winner = slots[answer.winner];
   slots[answer_.winner] = is_missing(winner) ? kMissing : from.classes[static_cast<std::size_t>(winner)];
   if (answer_.probabilities == 0) return;
-  std::fill_n(slots + answer_.probabilities, answer_.categories.size(), is_missing(winner) ? kMissing : 0.0);
+  std::fill_n(slots + answer_.probabilities, answer_.categories.size(), is_missing(winner) || answer.probabilities == 0 ? kMissing : 0.0);
+  if (answer.probabilities == 0) return;
   for (std::size_t i = 0; i < from.classes.size(); ++i)
     slots[answer_.probabilities + from.classes[i]] = slots[answer.probabilities + i];
 }

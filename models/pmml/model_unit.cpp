@@ -59,12 +59,11 @@ std::unique_ptr<ModelUnit> compile_model(Element at, Scope& parent, DocumentCont
   auto unit = std::make_unique<ModelUnit>();
   unit->kind = at.name();
   Scope scope(&parent, &unit->prologue);
-  ModelBuild build{document, compiler, at, scope, *unit};
+  ModelBuild build{document, compiler, at, scope, *unit, inherited_target, false, {}};
   if (at.attribute_or("isScorable", "true") == "false") compiler.problems().unsupported(at, "isScorable", "a model that is not scorable");
   const std::string_view math = at.attribute_or("x-mathContext", "double");
   build.float_math = math == "float";
   if (math != "float" && math != "double") compiler.problems().unsupported(at, "x-mathContext", "'" + std::string(math) + "'");
-  build.target = inherited_target;
   compile_mining_schema(build, top, parent);
   if (const Element local = at.child("LocalTransformations")) compiler.define_derived_fields(local, scope);
 
@@ -72,6 +71,11 @@ std::unique_ptr<ModelUnit> compile_model(Element at, Scope& parent, DocumentCont
   if (name == "RegressionModel") unit->evaluator = compile_regression(build);
   else if (name == "TreeModel") unit->evaluator = compile_tree(build);
   else if (name == "MiningModel") unit->evaluator = compile_mining(build);
+  else if (name == "NeuralNetwork") unit->evaluator = compile_neural_network(build);
+  else if (name == "GeneralRegressionModel") unit->evaluator = compile_general_regression(build);
+  else if (name == "ClusteringModel") unit->evaluator = compile_clustering(build);
+  else if (name == "SupportVectorMachineModel") unit->evaluator = compile_support_vector_machine(build);
+  else if (name == "RuleSetModel") unit->evaluator = compile_rule_set(build);
   else compiler.problems().unsupported(at, "", "model kind " + std::string(name));
   if (unit->evaluator == nullptr) return nullptr;
   compile_targets(build);

@@ -108,6 +108,7 @@ struct ModelBuild {
   ModelUnit& unit;
   const DataField* target = nullptr;  ///< null when the model names none
   bool float_math = false;            ///< x-mathContext="float"
+  std::map<std::string, std::string, std::less<>> display_names;  ///< of predicted values that have another one for people
 
   /// The type of the predicted value: the target's, else `otherwise`.
   [[nodiscard]] Type target_type(const Type& otherwise) const { return target != nullptr ? target->type : otherwise; }
@@ -129,6 +130,11 @@ bool is_model(std::string_view name);
 std::unique_ptr<Evaluator> compile_regression(ModelBuild& build);
 std::unique_ptr<Evaluator> compile_tree(ModelBuild& build);
 std::unique_ptr<Evaluator> compile_mining(ModelBuild& build);
+std::unique_ptr<Evaluator> compile_neural_network(ModelBuild& build);
+std::unique_ptr<Evaluator> compile_general_regression(ModelBuild& build);
+std::unique_ptr<Evaluator> compile_clustering(ModelBuild& build);
+std::unique_ptr<Evaluator> compile_support_vector_machine(ModelBuild& build);
+std::unique_ptr<Evaluator> compile_rule_set(ModelBuild& build);
 
 /// Fields, targets and outputs of a model.
 void compile_mining_schema(ModelBuild& build, bool top, Scope& parent);

@@ -124,7 +124,7 @@ class OutputCompiler {
   }
 
   Operand display_value() {
-    std::map<std::string, std::string, std::less<>> displayed;
+    std::map<std::string, std::string, std::less<>> displayed = build_.display_names;
     const auto collect = [&](Element holder, std::string_view child_name) {
       if (!holder) return;
       for (const Element child : holder)
