@@ -75,11 +75,13 @@ class CheckpointStore {
 
   /// What the newest complete checkpoint held; nothing at a first start.
   [[nodiscard]] const std::optional<RestoredJob>& restored() const noexcept;
-  /// What is said about damaged checkpoints also when nothing was restored.
-  [[nodiscard]] const std::vector<std::string>& notes() const noexcept;
   /// Never null; sees each checkpoint from the moment write() returns. kFailedPrecondition when the state is stored
-  /// with another schema; the message names both. Must not outlive the store. Thread: any.
+  /// with another schema; the message names both. It may outlive the
+  /// store. Thread: any.
   Result<std::shared_ptr<const StateReader>> reader(const StateDescriptor& descriptor) const;
+  /// Forgets the state of an operator the pipeline does not have any more, from the next checkpoint on; also in
+  /// restored(). Before the first write().
+  Status drop_operator(const std::string& uid);
   /// Makes the checkpoint durable, or fails and leaves the previous one in force; after a failure the store takes no
   /// more checkpoints. Ids must grow. Thread: one at a time, the checkpoint thread.
   Result<CheckpointInfo> write(CheckpointContent&& content);
