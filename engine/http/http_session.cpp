@@ -149,7 +149,6 @@ class SocketSession final : public Session, public std::enable_shared_from_this<
     head.version = static_cast<int>(message.version());
     for (const auto& field : message) head.fields.emplace_back(field.name_string(), field.value());
     if (const auto length = parser_->content_length()) head.content_length = *length;
-    head.is_chunked = parser_->chunked();
     is_head_ = head.method == "HEAD";
     version_ = message.version();
     may_keep_alive_ = parser_->keep_alive();
@@ -232,6 +231,8 @@ class SocketSession final : public Session, public std::enable_shared_from_this<
   // The reply may be copied, kept for ever, called on any thread, and outlive session and server.
   HttpReply make_reply() {
     struct Pending {
+      Pending(std::shared_ptr<Mailbox> to, std::weak_ptr<SocketSession> of, std::uint64_t number)
+          : mailbox(std::move(to)), session(std::move(of)), request(number) {}
       std::shared_ptr<Mailbox> mailbox;
       std::weak_ptr<SocketSession> session;  // locked on the HTTP thread only: no session dies on another
       std::uint64_t request;

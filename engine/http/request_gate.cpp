@@ -101,7 +101,8 @@ std::optional<HttpResponse> RequestGate::check_access(const RequestHead& head, c
   if (is_public(request.path) || guard_.accepts(header_or_empty(request, "authorization"))) return std::nullopt;
   HttpResponse response =
       error_response(401, "unauthenticated",
-                     head.method + " needs the header 'Authorization: Bearer <token>' with this server's token");
+                     head.method + " '" + request.path +
+                         "' needs the header 'Authorization: Bearer <token>' with this server's token");
   response.headers["WWW-Authenticate"] = "Bearer realm=\"weir\"";
   return response;
 }

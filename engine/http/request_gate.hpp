@@ -24,7 +24,6 @@ struct RequestHead {
   int version = 11;  ///< 10 or 11
   std::vector<std::pair<std::string, std::string>> fields;
   std::optional<std::uint64_t> content_length;
-  bool is_chunked = false;
 };
 
 struct Admission {

@@ -85,7 +85,7 @@ class HttpClient::Impl {
       headers.emplace("Content-Length", std::to_string(body.size()));
     std::string message = std::string(method) + " " + std::string(target) + " HTTP/1.1\r\n";
     for (const auto& [name, value] : headers) {
-      if (!value.empty()) message += name + ": " + value + "\r\n";
+      if (!value.empty()) message.append(name).append(": ").append(value).append("\r\n");
     }
     message += "\r\n";
     message += body;

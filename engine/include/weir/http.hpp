@@ -47,9 +47,9 @@ struct HttpRequest {
   std::string body;
 
   /// The query parameter, or `fallback`.
-  [[nodiscard]] std::string query_or(const std::string& name, std::string fallback) const {
+  [[nodiscard]] std::string query_or(const std::string& name, const std::string& fallback) const {
     const auto found = query.find(name);
-    return found == query.end() ? std::move(fallback) : found->second;
+    return found == query.end() ? fallback : found->second;
   }
 };
 

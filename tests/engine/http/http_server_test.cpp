@@ -106,7 +106,6 @@ TEST(HttpServer, ContinueIsSaidBeforeALargeBody) {
 }
 
 TEST(HttpServer, BodiesTogetherAreBounded) {
-  HeldReplies held;
   const auto server = started({.max_body_bytes = 100, .max_total_body_bytes = 150}, {post("/a", 0)});
   HttpClient slow(server->port());
   ASSERT_TRUE(

@@ -67,9 +67,9 @@ class HeldReplies {
 }  // namespace weir::http
 
 /// Stops the test unless `reply`, evaluated once, is there and has this status.
-#define ASSERT_REPLY(reply, expected_status)                                             \
-  do {                                                                                   \
-    const auto& weir_reply_ = (reply);                                                   \
-    ASSERT_TRUE(weir_reply_.is_ok()) << weir_reply_.status().to_string();                \
+#define ASSERT_REPLY(reply, expected_status)                                            \
+  do {                                                                                  \
+    const auto& weir_reply_ = (reply);                                                  \
+    ASSERT_TRUE(weir_reply_.is_ok()) << weir_reply_.status().to_string();               \
     ASSERT_EQ(weir_reply_.value().status, expected_status) << weir_reply_.value().body; \
   } while (false)
