@@ -99,8 +99,11 @@ class Tree:
             return self.public.get(name, "")
         if not quoted:
             return None
-        sibling = (pathlib.PurePosixPath(path).parent / name).as_posix()
-        for candidate in (sibling, name, "tests/" + name):
+        folder = pathlib.PurePosixPath(path).parent
+        candidates = [(folder / name).as_posix(), name, "tests/" + name]
+        if path.startswith("tests/"):  # a sibling of what is tested
+            candidates.append((folder.relative_to("tests") / name).as_posix())
+        for candidate in candidates:
             if candidate in self.known:
                 return candidate
         return ""

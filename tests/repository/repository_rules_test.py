@@ -24,6 +24,7 @@ GOOD = {
     "examples/quickstart/wine.hpp": "#pragma once\n",
     "bench/bench_engine.cpp": "#include <weir/pipeline.hpp>\n",
     "tests/engine/task_test.cpp": '#include "engine/runtime/task.hpp"\n#include "support/clock.hpp"\n#include <gtest/gtest.h>\n',
+    "tests/examples/quickstart/wine_test.cpp": '#include "wine.hpp"\n',
     "tests/support/clock.hpp": "#pragma once\n",
     "docs/notes.md": "Data go to .weir/data; see docs/work/plan and $HOME/work/x.\n",
 }
@@ -66,6 +67,7 @@ class Rules(unittest.TestCase):
             ("bench/limits/a.cpp", "#include <weir/pipeline.hpp>\n", "uses nothing of weir"),
             ("bench/a.cpp", '#include "examples/quickstart/wine.hpp"\n', "a file of another folder"),
             ("tests/integration/a.cpp", '#include "state/store.hpp"\n', "see <weir/...> only"),
+            ("tests/operators/a.cpp", '#include "wine.hpp"\n', "no file of the repository"),
             ("tests/operators/a.cpp", '#include "engine/runtime/task.hpp"\n', "internals of operators only"),
         ):
             with self.subTest(name=name, text=text):
