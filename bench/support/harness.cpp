@@ -58,8 +58,8 @@ void print_heading(const std::string& title, const Options& options) {
               "g++",
 #endif
               __VERSION__, options.repetitions, options.quick ? "; QUICK: speeds mean nothing" : "");
-  std::printf("%-34s %10s %10s %7s %9s %9s   %-17s %s\n", "M records/s, medians", "weir", "limit", "ratio", "weir ns",
-              "limit ns", "weir least-most", "parameters");
+  std::printf("%-34s %10s %10s %7s %9s %9s %9s   %-17s %s\n", "M records/s, medians", "weir", "limit", "ratio",
+              "weir ns", "limit ns", "beside ns", "weir least-most", "parameters");
 }
 
 /// False, and said why on standard error, when the checksums differ.
@@ -175,9 +175,9 @@ int run_pairs(const std::string& title, const Options& options, const std::vecto
     }
     rows.push_back({pair.name, weir.median(), limit.median()});
     const Row& row = rows.back();
-    std::printf("%-34s %10.1f %10.1f %7.2f %9.2f %9.2f   %-8.1f %-8.1f %s\n", row.name.c_str(), row.weir, row.limit,
-                row.weir / row.limit, 1e3 / row.weir, 1e3 / row.limit, weir.least(), weir.most(),
-                pair.parameters.c_str());
+    std::printf("%-34s %10.1f %10.1f %7.2f %9.2f %9.2f %9.2f   %-8.1f %-8.1f %s\n", row.name.c_str(), row.weir,
+                row.limit, row.weir / row.limit, 1e3 / row.weir, 1e3 / row.limit, 1e3 / row.weir - 1e3 / row.limit,
+                weir.least(), weir.most(), pair.parameters.c_str());
     std::fflush(stdout);
   }
   if (rows.empty() && correct) {

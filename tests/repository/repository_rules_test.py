@@ -14,11 +14,12 @@ GOOD = {
     "state/include/weir/state.hpp": "#pragma once\n/// State.\n#include <boost/pfr.hpp>\n#include <weir/status.hpp>\n",
     "state/store.hpp": "#pragma once\n",
     "state/store.cpp": '#include "state/store.hpp"\n#include <rocksdb/db.h>\n#include <weir/state.hpp>\n',
+    "state/checkpoint_store.hpp": "#pragma once\n#include <weir/state.hpp>\n",
     "models/include/weir/model.hpp": "#pragma once\n/// Models.\n#include <weir/status.hpp>\n",
     "models/model.cpp": "#include <expat.h>\n#include <weir/model.hpp>\n",
     "engine/include/weir/pipeline.hpp": "#pragma once\n/// Pipelines.\n#include <weir/state.hpp>\n",
     "engine/runtime/task.hpp": "#pragma once\n// PMML is for others\n",
-    "engine/runtime/task.cpp": '#include "task.hpp"\n#include <weir/pipeline.hpp>\n',
+    "engine/runtime/task.cpp": '#include "task.hpp"\n#include "state/checkpoint_store.hpp"\n#include <weir/pipeline.hpp>\n',
     "operators/include/weir/serving.hpp": "#pragma once\n/// Serving.\n#include <weir/model.hpp>\n#include <weir/pipeline.hpp>\n",
     "examples/quickstart/main.cpp": '#include <weir/serving.hpp>\n#include "wine.hpp"\n',
     "examples/quickstart/wine.hpp": "#pragma once\n",
@@ -57,6 +58,7 @@ class Rules(unittest.TestCase):
             ("engine/runtime/a.cpp", "#include <weir/model.hpp>\n", "engine may not use models"),
             ("engine/runtime/a.cpp", "#include <weir/serving.hpp>\n", "engine may not use operators"),
             ("engine/runtime/a.cpp", '#include "state/store.hpp"\n', "a private header of state"),
+            ("operators/map.cpp", '#include "state/checkpoint_store.hpp"\n', "a private header of state"),
             ("operators/map.cpp", '#include "engine/runtime/task.hpp"\n', "a private header of engine"),
             ("operators/map.cpp", '  #  include "../engine/runtime/task.hpp"\n', "no file of the repository"),
             ("operators/map.cpp", "#include <weir/nothing.hpp>\n", "no file of the repository"),
@@ -90,6 +92,9 @@ class Rules(unittest.TestCase):
             with self.subTest(library=library):
                 header = {"operators/include/weir/sink.hpp": f"{start}#include <{library}>\n"}
                 self.assert_only_breach(header, f"leaks {library}")
+
+    def test_leak_of_an_internal_interface(self):
+        self.assert_only_breach({"state/checkpoint_store.hpp": "#include <rocksdb/db.h>\n"}, "leaks rocksdb/db.h")
 
     def test_protobuf_shows_in_its_own_header_only(self):
         opt_in = {"operators/include/weir/protobuf.hpp": "#pragma once\n/// Text.\n#include <google/protobuf/message.h>\n"}
