@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <array>
 
-#include "models/pmml/mining_model.hpp"
+#include "models/pmml/forest.hpp"
 
 namespace weir::pmml {
 namespace {
@@ -50,7 +50,8 @@ class MiningCompiler {
     if (problems_.any()) return nullptr;
     const bool classes = build_.unit.answer.function == Function::kClassification;
     const std::uint32_t working = classes ? 0 : compiler_.new_slots(2 * ensemble_.segments.size());
-    return std::make_unique<MiningEvaluator>(std::move(ensemble_), build_.unit.answer, working);
+    auto general = std::make_unique<MiningEvaluator>(std::move(ensemble_), build_.unit.answer, working);
+    return make_fast(std::move(general), build_.unit.answer, compiler_);
   }
 
  private:

@@ -48,9 +48,43 @@ float as_float(double value) { return static_cast<float>(value); }
 
 }  // namespace
 
+void RegressionTable::finish() {
+  std::vector<Category> rest;
+  std::vector<bool> done(categories.size(), false);
+  for (std::size_t i = 0; i < categories.size(); ++i) {
+    if (done[i]) continue;
+    double low = categories[i].value, high = low;
+    bool whole = true;
+    std::size_t count = 0;
+    for (std::size_t j = i; j < categories.size(); ++j) {
+      if (categories[j].slot != categories[i].slot) continue;
+      low = std::min(low, categories[j].value);
+      high = std::max(high, categories[j].value);
+      whole = whole && categories[j].value == std::trunc(categories[j].value);
+      ++count;
+    }
+    const bool dense = whole && count > 1 && high - low < static_cast<double>(64 + 16 * count);
+    Lookup lookup{categories[i].slot, low, {}};
+    if (dense) lookup.coefficients.assign(static_cast<std::size_t>(high - low) + 1, 0);
+    for (std::size_t j = i; j < categories.size(); ++j) {
+      if (categories[j].slot != categories[i].slot) continue;
+      done[j] = true;
+      if (dense) lookup.coefficients[static_cast<std::size_t>(categories[j].value - low)] += categories[j].coefficient;
+      else rest.push_back(categories[j]);
+    }
+    if (dense) lookups.push_back(std::move(lookup));
+  }
+  categories = std::move(rest);
+}
+
 double RegressionTable::value(const double* slots) const noexcept {
-  double y = intercept;
-  for (const Linear& term : linear) y += term.coefficient * slots[term.slot];
+  double y = intercept + sum_of_terms(linear.size(), [&](std::size_t i) { return linear[i].coefficient * slots[linear[i].slot]; });
+  for (const Lookup& lookup : lookups) {
+    const double at = slots[lookup.slot] - lookup.base;
+    if (!(at >= 0 && at < static_cast<double>(lookup.coefficients.size()))) continue;
+    const auto index = static_cast<std::size_t>(at);
+    if (static_cast<double>(index) == at) y += lookup.coefficients[index];
+  }
   for (const Power& term : powers) y += is_missing(slots[term.slot]) ? kMissing : term.coefficient * std::pow(slots[term.slot], term.exponent);
   for (const Category& term : categories)
     if (slots[term.slot] == term.value) y += term.coefficient;
@@ -142,6 +176,7 @@ std::unique_ptr<Evaluator> compile_regression(ModelBuild& build) {
   for (const Element at : build.at) {
     if (!at.is("RegressionTable")) continue;
     tables.push_back(read_table(build, at));
+    if (!build.float_math) tables.back().finish();
     if (classification) tables.back().category = build.category(at, "targetCategory", compiler.required(at, "targetCategory"));
   }
   if (tables.empty() || (!classification && tables.size() > 1))

@@ -28,16 +28,42 @@ struct RegressionTable {
     std::vector<std::uint32_t> slots;
     double coefficient;
   };
+  /// Categories of one field by their code: coefficients[value - base].
+  struct Lookup {
+    std::uint32_t slot;
+    double base;
+    std::vector<double> coefficients;
+  };
   double intercept = 0;
   std::vector<Linear> linear;
   std::vector<Power> powers;
   std::vector<Category> categories;
   std::vector<Product> products;
+  std::vector<Lookup> lookups;  ///< made by finish() from `categories`
   std::size_t category = 0;  ///< which class it is for
 
+  /// Puts categories with neighbouring codes into look-up tables.
+  void finish();
   [[nodiscard]] double value(const double* slots) const noexcept;
   [[nodiscard]] double float_value(const double* slots) const noexcept;
 };
+
+/// The order in which every path adds up linear terms, so that all give the same result: four partial sums.
+template <class Term>
+double sum_of_terms(std::size_t count, const Term& term) noexcept {
+  double a = 0, b = 0, c = 0, d = 0;
+  std::size_t i = 0;
+  for (; i + 4 <= count; i += 4) {
+    a += term(i);
+    b += term(i + 1);
+    c += term(i + 2);
+    d += term(i + 3);
+  }
+  if (i < count) a += term(i++);
+  if (i < count) b += term(i++);
+  if (i < count) c += term(i);
+  return (a + b) + (c + d);
+}
 
 class RegressionEvaluator final : public Evaluator {
  public:
@@ -49,6 +75,7 @@ class RegressionEvaluator final : public Evaluator {
   [[nodiscard]] const std::vector<RegressionTable>& tables() const noexcept { return tables_; }
   [[nodiscard]] Normalization normalization() const noexcept { return normalization_; }
   [[nodiscard]] bool float_math() const noexcept { return float_math_; }
+  [[nodiscard]] const Answer& answer() const noexcept { return answer_; }
 
   /// Turns the tables' values, in the order of the tables, into probabilities.
   static void normalize(Normalization normalization, double* values, std::size_t count) noexcept;
