@@ -45,6 +45,31 @@ TEST(PmmlTree, MissingValueStrategiesDiffer) {
   EXPECT_EQ(text(tree(R"(missingValueStrategy="defaultChild")"), missing_inside), "a");
 }
 
+std::string counted(const std::string& strategy) {
+  return pmml(number_field("x") + number_field("y") +
+                  R"(<DataField name="class" optype="categorical" dataType="string"><Value value="a"/><Value value="b"/></DataField>)",
+              R"(<TreeModel functionName="classification" missingValueStrategy=")" + strategy + R"(">
+  <MiningSchema><MiningField name="class" usageType="target"/><MiningField name="x"/><MiningField name="y"/></MiningSchema>
+  <Node recordCount="100"><True/>
+    <Node recordCount="60"><SimplePredicate field="x" operator="lessThan" value="0"/>
+      <Node recordCount="20" score="a"><SimplePredicate field="y" operator="lessThan" value="0"/>
+        <ScoreDistribution value="a" recordCount="15"/><ScoreDistribution value="b" recordCount="5"/></Node>
+      <Node recordCount="40" score="b"><SimplePredicate field="y" operator="greaterOrEqual" value="0"/>
+        <ScoreDistribution value="a" recordCount="10"/><ScoreDistribution value="b" recordCount="30"/></Node></Node>
+    <Node recordCount="40" score="a"><SimplePredicate field="x" operator="greaterOrEqual" value="0"/>
+      <ScoreDistribution value="a" recordCount="40"/><ScoreDistribution value="b" recordCount="0"/></Node>
+  </Node></TreeModel>)");
+}
+
+TEST(PmmlTree, UnknownChildrenAreWeighedOrAggregated) {
+  const Row known = {{"x", -1.0}, {"y", -1.0}}, no_x = {{"x", Cell()}, {"y", 1.0}};
+  for (const char* strategy : {"weightedConfidence", "aggregateNodes"})
+    EXPECT_DOUBLE_EQ(number(counted(strategy), known, "probability(a)"), 0.75) << strategy;
+  EXPECT_DOUBLE_EQ(number(counted("weightedConfidence"), no_x, "probability(a)"), 0.6 * 0.25 + 0.4);
+  EXPECT_DOUBLE_EQ(number(counted("aggregateNodes"), no_x, "probability(a)"), 50.0 / 80);
+  EXPECT_EQ(text(counted("weightedConfidence"), no_x), "a");
+}
+
 TEST(PmmlTree, ProbabilitiesComeFromTheDistribution) {
   EXPECT_DOUBLE_EQ(number(tree(""), {{"x", 1.0}, {"y", -1.0}}, "probability(a)"), 0.75);
   EXPECT_DOUBLE_EQ(number(tree(""), {{"x", 1.0}, {"y", -1.0}}, "probability(b)"), 0.25);
