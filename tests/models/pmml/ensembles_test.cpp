@@ -85,6 +85,29 @@ TEST(PmmlEnsemble, AChainHandsOutputsOn) {
   EXPECT_NE(refusal(ensemble("modelChain", segment(second) + segment(first))).find("'shifted' is not defined"), std::string::npos);
 }
 
+TEST(PmmlEnsemble, ASegmentThatDoesNotRunLeavesNothingOfTheRowBefore) {
+  const std::string first = R"(<RegressionModel functionName="regression"><MiningSchema><MiningField name="x"/></MiningSchema>
+  <Output><OutputField name="seen" feature="predictedValue"/></Output>
+  <RegressionTable intercept="0"><NumericPredictor name="x" coefficient="2"/></RegressionTable></RegressionModel>)";
+  const std::string is_q = R"(<SimplePredicate field="t" operator="equal" value="q"/>)";
+  for (const char* method : {"modelChain", "selectFirst"}) {
+    const auto model = pmml_runtime()->load(ensemble(method, segment(first, is_q) + segment(stump("0", "3", "4"))), {});
+    ASSERT_TRUE(model.is_ok()) << model.status().to_string();
+    const std::string output = "seen";
+    const auto scorer = (*model)->bind(FeatureSchema({{"x"}, {"t", FieldType::kText}}), std::span(&output, 1));
+    ASSERT_TRUE(scorer.is_ok());
+    const double numbers[] = {5, 6};
+    const std::string_view texts[] = {"q", "other"};
+    double out[2];
+    unsigned char failed[2];
+    ScoreErrors errors;
+    ScoreScratch scratch;
+    (*scorer)->score({2, numbers, 1, texts, 1}, {out, nullptr, failed}, errors, scratch);
+    EXPECT_EQ(out[0], 10) << method;
+    EXPECT_TRUE(std::isnan(out[1])) << method;
+  }
+}
+
 // The fast form of a forest and the general one, which a segment's predicate forces, agree everywhere.
 TEST(PmmlEnsemble, FastAndGeneralFormsAgree) {
   std::string trees, general;
