@@ -30,7 +30,7 @@ class ForestBuilder {
     std::size_t tests = 0;
     for (const Segment& segment : ensemble_.segments) {
       auto* tree = segment.always && segment.unit->bare ? dynamic_cast<TreeEvaluator*>(segment.unit->evaluator.get()) : nullptr;
-      if (tree == nullptr || tree->tree().open_strategy != Tree::Open::kNo) return false;
+      if (tree == nullptr) return false;
       tests += tree->tree().nodes.size();
       forest.weights.push_back(weighted ? segment.weight : 1);
       if (!add(tree->tree(), segment)) return false;

@@ -89,10 +89,7 @@ class MiningCompiler {
     segment.unit = compile_model(model, chain_scope_, build_.document, false, !chain || same_function ? build_.target : nullptr);
     if (segment.unit == nullptr) return;
     if (chain)
-      for (const NamedOutput& output : segment.unit->outputs) {
-        publish(output);
-        if (!output.operand.constant && output.operand.slot != 0) segment.outputs.push_back(output.operand.slot);
-      }
+      for (const NamedOutput& output : segment.unit->outputs) publish(output);
     ensemble_.segments.push_back(std::move(segment));
   }
 

@@ -38,27 +38,18 @@ void MiningEvaluator::copy_answer(const Segment& from, Frame& frame) const noexc
 // The last segment that ran gives the answer.
 void MiningEvaluator::chain(Frame& frame) const noexcept {
   answer_missing(frame);
-  bool given_up = false;
   for (const Segment& segment : ensemble_.segments) {
-    if (given_up || !runs(segment, frame)) {
-      for (const std::uint32_t slot : segment.outputs) frame.slots[slot] = kMissing;
-      continue;
-    }
+    if (!runs(segment, frame)) continue;
     segment.unit->evaluate(frame);
     if (frame.failed) return;
-    if (ensemble_.missing == MissingPrediction::kReturnMissing && is_missing(frame.slots[segment.unit->answer.value])) {
-      answer_missing(frame);
-      given_up = true;
-    } else if (&segment == &ensemble_.segments.back() || segment.unit->answer.function == answer_.function) {
-      copy_answer(segment, frame);
-    }
+    if (ensemble_.missing == MissingPrediction::kReturnMissing && is_missing(frame.slots[segment.unit->answer.value]))
+      return answer_missing(frame);
+    if (&segment == &ensemble_.segments.back() || segment.unit->answer.function == answer_.function) copy_answer(segment, frame);
   }
 }
 
 void MiningEvaluator::select(Frame& frame) const noexcept {
   answer_missing(frame);
-  for (const Segment& segment : ensemble_.segments)
-    for (const auto& at : segment.exports) frame.slots[at.second] = kMissing;
   for (const Segment& segment : ensemble_.segments) {
     if (!runs(segment, frame)) continue;
     segment.unit->evaluate(frame);

@@ -47,6 +47,25 @@ void read_data_dictionary(Element root, DocumentContext& document) {
   }
 }
 
+// Rows must start clean when a segment may not run, or give up half way.
+bool leaves_slots_behind(Element at) {
+  for (const Element child : at) {
+    if (child.is("Segmentation")) {
+      if (child.attribute_or("multipleModelMethod", "") == "selectFirst" || child.attribute("missingPredictionTreatment") ||
+          child.attribute("x-missingPredictionTreatment"))
+        return true;
+      for (const Element segment : child) {
+        const Element predicate = segment.is("Segment") ? Compiler::predicate_of(segment) : Element();
+        if (predicate && !predicate.is("True")) return true;
+        if (segment.is("Segment") && leaves_slots_behind(segment)) return true;
+      }
+    } else if (child.is("MiningModel") && leaves_slots_behind(child)) {
+      return true;
+    }
+  }
+  return false;
+}
+
 void mark_used(Compiled& compiled, const Compiler& compiler) {
   for (const Treatment& input : compiled.inputs) compiled.used.push_back(compiler.is_read(input.name));
 }
@@ -90,6 +109,7 @@ Result<std::shared_ptr<const Model>> load_document(std::string_view bytes, const
   compiled->unit->treatments.clear();
   compiled->image = compiler.image();
   compiled->row_texts = compiler.text_instructions();
+  compiled->reset_rows = leaves_slots_behind(model);
   mark_used(*compiled, compiler);
   compiled->unit->prologue.known.clear();
   compiled->unit->epilogue.known.clear();

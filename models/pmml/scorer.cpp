@@ -35,6 +35,7 @@ class RowScorer : public Scorer {
   }
 
   void score_row(const FeatureRows& in, std::size_t row, const ScoreRows& out, ScoreErrors& errors, Frame& frame) const noexcept {
+    if (compiled_.reset_rows) std::memcpy(frame.slots, compiled_.image.data(), compiled_.image.size() * sizeof(double));
     frame.texts.clear();
     load(in, row, frame);
     if (!frame.failed) {
@@ -141,18 +142,10 @@ class LinearScorer final : public RowScorer {
     for (const Binding::Column& at : binding.numbers) add_column(at);
     for (const RegressionTable& table : regression.tables()) add_table(table);
     for (std::size_t i = 0; i < binding.operands.size(); ++i) add_output(binding.operands[i], binding.outputs[i]);
-    plain_ = guards_.empty() && outputs_.size() == 1 && regression.answer().function == Function::kRegression &&
-             regression.normalization() == Normalization::kNone;
   }
   [[nodiscard]] bool fits() const noexcept { return fits_; }
 
   void score(const FeatureRows& in, const ScoreRows& out, ScoreErrors& errors, ScoreScratch& scratch) const noexcept override {
-    if (plain_) {
-      const Table& table = tables_.front();
-      for (std::size_t row = 0; row < in.rows; ++row) out.numbers[row] = table.value(in.numbers + row * in.number_columns);
-      std::memset(out.failed, 0, in.rows);
-      return;
-    }
     for (std::size_t row = 0; row < in.rows; ++row) {
       const double* x = in.numbers + row * in.number_columns;
       if (!guards_.empty() && !allowed(x)) [[unlikely]] {
@@ -306,7 +299,6 @@ class LinearScorer final : public RowScorer {
   std::vector<Guard> guards_;
   std::vector<Output> outputs_;
   bool fits_ = true;
-  bool plain_ = false;  // one number, straight from the table
 };
 
 }  // namespace

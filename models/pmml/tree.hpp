@@ -43,15 +43,6 @@ struct Tree {
   };
   static constexpr std::uint32_t kNone = 0xffffffff;
 
-  /// weightedConfidence and aggregateNodes follow every child that may be true, so they keep the tree's own shape.
-  struct OpenNode {
-    std::uint32_t test = kNone;  ///< in `nodes`; kNone is always true
-    std::uint32_t leaf = 0;
-    double records = 0;
-    std::vector<std::uint32_t> children;
-  };
-  enum class Open : unsigned char { kNo, kWeightedConfidence, kAggregateNodes };
-
   std::vector<TreeNode> nodes;
   std::vector<std::uint32_t> unknown;  ///< where a test on a missing value goes; as long as `nodes`
   std::vector<Leaf> leaves;
@@ -59,16 +50,9 @@ struct Tree {
   std::vector<double> confidences;     ///< beside `distributions`
   std::vector<Block> blocks;
   bool classification = false;
-  Open open_strategy = Open::kNo;
-  bool last_when_none_true = false;
-  std::vector<OpenNode> open;          ///< root first
 
   /// Walks to the row's leaf.
   [[nodiscard]] const Leaf& find(Frame& frame) const noexcept;
-  /// Whether test `index` holds: 1, 0 or missing for unknown.
-  [[nodiscard]] double holds(std::uint32_t index, Frame& frame) const noexcept;
-  /// Adds what the subtree of `at` says, times `weight`, to the classes' sums.
-  void accumulate(std::uint32_t at, double weight, std::size_t classes, double* sums, Frame& frame) const noexcept;
   [[nodiscard]] std::size_t memory_bytes() const noexcept;
 };
 
@@ -80,7 +64,6 @@ class TreeEvaluator final : public Evaluator {
   [[nodiscard]] Tree& tree() noexcept { return tree_; }
 
  private:
-  void evaluate_open(Frame& frame) const noexcept;
   Tree tree_;
   Answer answer_;
 };

@@ -101,9 +101,13 @@ class Column {
   std::size_t capacity_ = 0;
 };
 
+/// A record that comes from no place in a source (made by a timer, say).
+inline constexpr std::uint64_t kNoPosition = ~std::uint64_t{0};
+
 /// A batch without its record type: what the engine's exchange and chains handle.
 ///
-/// Columns beside the records are either empty or as long as the batch:
+/// Columns beside the records are either empty or as long as the batch; where records with and without a value meet,
+/// those without have kMinTimestamp and kNoPosition:
 /// - `timestamps`: event times; empty until a source or a watermark strategy assigns them.
 /// - `positions`: where in its source each record comes from (a record number, an offset; the source says which).
 /// - `hashes`: key hashes; filled on keyed edges.
@@ -116,6 +120,8 @@ class BatchBase {
   virtual void reserve(std::size_t records) = 0;
   /// Moves record `indices[i]` (and its columns) of this batch to the end of `target`, in order. Same record type.
   virtual void move_selected(const std::uint32_t* indices, std::size_t count, BatchBase& target) = 0;
+  /// Moves every record to the end of `target` and clears this batch. Same record type.
+  virtual void move_to(BatchBase& target) = 0;
   /// Copies every record to the end of `target`. Precondition: copyable().
   virtual void copy_to(BatchBase& target) const = 0;
   [[nodiscard]] virtual bool copyable() const noexcept = 0;
@@ -156,24 +162,45 @@ class Batch final : public BatchBase {
   template <class... Args>
   void append_like(const BatchBase& from, std::size_t index, Args&&... args) {
     records.emplace(std::forward<Args>(args)...);
-    if (!from.timestamps.empty()) timestamps.emplace(from.timestamps[index]);
-    if (!from.positions.empty()) positions.emplace(from.positions[index]);
+    if (!from.timestamps.empty() || !timestamps.empty()) put_time(from.timestamps.empty() ? kMinTimestamp : from.timestamps[index]);
+    if (!from.positions.empty() || !positions.empty()) put_position(from.positions.empty() ? kNoPosition : from.positions[index]);
+  }
+  /// Appends a record with an event time and, when known, a position.
+  template <class... Args>
+  void append_at(Timestamp time, std::uint64_t position, Args&&... args) {
+    records.emplace(std::forward<Args>(args)...);
+    put_time(time);
+    if (position != kNoPosition || !positions.empty()) put_position(position);
   }
 
   void move_selected(const std::uint32_t* indices, std::size_t count, BatchBase& target) override {
     auto& typed = static_cast<Batch<T>&>(target);
+    match_columns(typed);
     move_column(records, typed.records, indices, count);
     if (!timestamps.empty()) move_column(timestamps, typed.timestamps, indices, count);
     if (!positions.empty()) move_column(positions, typed.positions, indices, count);
     if (!hashes.empty()) move_column(hashes, typed.hashes, indices, count);
   }
+  void move_to(BatchBase& target) override {
+    auto& typed = static_cast<Batch<T>&>(target);
+    match_columns(typed);
+    move_whole_column(records, typed.records);
+    move_whole_column(timestamps, typed.timestamps);
+    move_whole_column(positions, typed.positions);
+    move_whole_column(hashes, typed.hashes);
+    clear();
+  }
   void copy_to(BatchBase& target) const override {
     if constexpr (std::is_copy_constructible_v<T>) {
       auto& typed = static_cast<Batch<T>&>(target);
+      if (!timestamps.empty()) pad(typed.timestamps, typed.size(), kMinTimestamp);
+      if (!positions.empty()) pad(typed.positions, typed.size(), kNoPosition);
       copy_column(records, typed.records);
       copy_column(timestamps, typed.timestamps);
       copy_column(positions, typed.positions);
       copy_column(hashes, typed.hashes);
+      if (!typed.timestamps.empty()) pad(typed.timestamps, typed.size(), kMinTimestamp);
+      if (!typed.positions.empty()) pad(typed.positions, typed.size(), kNoPosition);
     } else {
       WEIR_CHECK(false, "validation lets no record type that cannot be copied reach two consumers");
     }
@@ -183,10 +210,40 @@ class Batch final : public BatchBase {
   Column<T> records;
 
  private:
+  void put_time(Timestamp time) {
+    pad(timestamps, records.size() - 1, kMinTimestamp);
+    timestamps.emplace(time);
+  }
+  void put_position(std::uint64_t position) {
+    pad(positions, records.size() - 1, kNoPosition);
+    positions.emplace(position);
+  }
+  template <class U>
+  static void pad(Column<U>& column, std::size_t size, U value) {
+    while (column.size() < size) column.emplace(value);
+  }
+  // Before records of this batch join `target`: a column that one of them lacks is filled up.
+  void match_columns(Batch<T>& target) {
+    if (target.size() == 0) return;
+    if (timestamps.empty() != target.timestamps.empty()) {
+      pad(timestamps, size(), kMinTimestamp);
+      pad(target.timestamps, target.size(), kMinTimestamp);
+    }
+    if (positions.empty() != target.positions.empty()) {
+      pad(positions, size(), kNoPosition);
+      pad(target.positions, target.size(), kNoPosition);
+    }
+    WEIR_DCHECK(hashes.empty() == target.hashes.empty(), "an edge is keyed or it is not");
+  }
   template <class U>
   static void move_column(Column<U>& from, Column<U>& to, const std::uint32_t* indices, std::size_t count) {
     to.reserve(to.size() + count);
     for (std::size_t i = 0; i < count; ++i) to.emplace_unchecked(std::move(from[indices[i]]));
+  }
+  template <class U>
+  static void move_whole_column(Column<U>& from, Column<U>& to) {
+    to.reserve(to.size() + from.size());
+    for (U& value : from) to.emplace_unchecked(std::move(value));
   }
   template <class U>
   static void copy_column(const Column<U>& from, Column<U>& to) {

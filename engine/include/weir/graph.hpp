@@ -55,8 +55,8 @@ struct NodeSpec {
   std::function<std::unique_ptr<Operator>()> make_operator;
   /// Commits what a checkpoint prepared (idempotent: repeated after a restore). Runs on the checkpoint thread.
   std::function<Status(std::span<const std::string>)> committer;
-  /// HTTP paths this operator adds.
-  std::function<std::vector<HttpRoute>(JobControl&)> routes;
+  /// HTTP paths this operator adds; the first argument is its uid.
+  std::function<std::vector<HttpRoute>(const std::string&, JobControl&)> routes;
   std::vector<std::string> faults;  ///< found while building; reported together at validation
 };
 

@@ -198,6 +198,8 @@ class Operator {
   /// The operator's watermark (minimum over inputs that count and are not idle) advanced. False: not finished (outbox
   /// full, or waiting); call again. When true is returned the watermark goes on to the next operator.
   virtual bool on_watermark(Timestamp /*watermark*/, Outbox& /*out*/) { return true; }
+  /// False for operators that make their own watermarks: only the end of the stream (kMaxTimestamp) passes them.
+  [[nodiscard]] virtual bool forwards_watermark() const noexcept { return true; }
   /// Processing time asked for by OperatorContext::schedule has come. False: outbox full; call again.
   virtual bool on_timer_tick(Timestamp /*now*/, Outbox& /*out*/) { return true; }
   /// All inputs have ended (after the watermark kMaxTimestamp). False: call again.

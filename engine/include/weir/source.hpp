@@ -25,21 +25,21 @@ class JobControl;
 template <class T>
 struct Source {
   using Record = T;
-  std::string kind;  ///< `csv-file`, for people
-  std::function<std::unique_ptr<Operator>()> make_operator;
+  std::string kind{};  ///< `csv-file`, for people
+  std::function<std::unique_ptr<Operator>()> make_operator{};
   std::uint32_t max_parallelism = 0;  ///< 0: any
-  std::vector<std::string> faults;    ///< wrong options; reported by validation
-  std::function<std::vector<HttpRoute>(JobControl&)> routes;  ///< HTTP paths this source adds (ingest); may be empty
+  std::vector<std::string> faults{};   ///< wrong options; reported by validation
+  std::function<std::vector<HttpRoute>(JobControl&)> routes{};  ///< HTTP paths this source adds (ingest); may be empty
 };
 
 template <class T>
 struct Sink {
   using Record = T;
-  std::string kind;
-  std::function<std::unique_ptr<Operator>()> make_operator;
-  std::function<Status(std::span<const std::string>)> committer;  ///< see NodeSpec::committer; may be empty
+  std::string kind{};
+  std::function<std::unique_ptr<Operator>()> make_operator{};
+  std::function<Status(std::span<const std::string>)> committer{};  ///< see NodeSpec::committer; may be empty
   std::uint32_t max_parallelism = 0;
-  std::vector<std::string> faults;
+  std::vector<std::string> faults{};
 };
 
 }  // namespace weir

@@ -1,0 +1,260 @@
+// The engine's own HTTP paths. What each answers is in docs/http.md. Handlers never block: state is asked through the
+// owning task's mailbox, and the reply goes out when the last task has answered.
+
+#include <weir/json.hpp>
+
+#include <charconv>
+#include <memory>
+#include <mutex>
+
+#include "engine/http/metrics_text.hpp"
+#include "engine/job/job_impl.hpp"
+
+namespace weir {
+namespace {
+
+constexpr std::size_t kDefaultLimit = 100;
+constexpr std::size_t kMaxLimit = 10'000;
+
+HttpHandler answer(std::function<HttpResponse(const HttpRequest&)> make) {
+  return [make = std::move(make)](const HttpRequest& request, const HttpReply& reply) { reply(make(request)); };
+}
+
+// Gathers one part from each task of an operator; the last part to come calls `done`.
+class Gathering {
+ public:
+  Gathering(std::size_t parts, std::function<void(std::vector<Result<std::string>>&)> done)
+      : missing_(parts), parts_(parts, Result<std::string>(Status::unavailable("no answer"))), done_(std::move(done)) {}
+  void put(std::size_t index, Result<std::string> part) {
+    {
+      const std::lock_guard lock(mutex_);
+      parts_[index] = std::move(part);
+      if (--missing_ != 0) return;
+    }
+    done_(parts_);
+  }
+
+ private:
+  std::mutex mutex_;
+  std::size_t missing_;
+  std::vector<Result<std::string>> parts_;
+  std::function<void(std::vector<Result<std::string>>&)> done_;
+};
+
+void write_checkpoint(JsonWriter& json, const CheckpointInfo& info) {
+  json.begin_object();
+  json.key("id");
+  json.number(info.id);
+  json.key("completed");
+  json.string(format_timestamp(info.completed));
+  json.key("bytes");
+  json.number(info.bytes);
+  json.key("duration_ms");
+  json.number(info.duration_ms);
+  json.key("path");
+  json.string(info.path);
+  json.end_object();
+}
+
+HttpResponse checkpoints(Job::Impl& job) {
+  JsonWriter json;
+  json.begin_object();
+  json.key("checkpoints");
+  json.begin_array();
+  for (const CheckpointInfo& info : job.checkpoints()) write_checkpoint(json, info);
+  json.end_array();
+  json.end_object();
+  return HttpResponse::json(json.take());
+}
+
+// GET /v1/state: what can be asked.
+void list_states(Job::Impl& job, const HttpReply& reply) {
+  std::vector<std::string> uids;
+  for (const NodeSpec& node : job.graph().nodes)
+    if (node.stateful && node.inputs != 0) uids.push_back(node.uid);
+  if (uids.empty()) return reply(HttpResponse::json(R"({"states":[]})"));
+  auto gathering = std::make_shared<Gathering>(uids.size(), [reply](std::vector<Result<std::string>>& parts) {
+    std::string all;
+    for (const auto& part : parts) {
+      if (!part.is_ok()) return reply(HttpResponse::error(part.status()));
+      if (!part->empty()) all += (all.empty() ? "" : ",") + *part;
+    }
+    reply(HttpResponse::json("{\"states\":[" + all + "]}"));
+  });
+  for (std::size_t index = 0; index < uids.size(); ++index) {
+    job.visit_stage(
+        uids[index], 0,
+        [gathering, index](runtime::Stage& stage) {
+          JsonWriter json;
+          for (const auto& table : stage.state->tables()) {
+            const StateDescriptor& descriptor = table->descriptor();
+            json.begin_object();
+            json.key("uid");
+            json.string(descriptor.uid);
+            json.key("state");
+            json.string(descriptor.name);
+            json.key("schema");
+            json.string(descriptor.schema());
+            json.key("queryable");
+            json.boolean(descriptor.queryable);
+            json.end_object();
+          }
+          gathering->put(index, json.take());
+        },
+        [gathering, index](const Status& refused) { gathering->put(index, refused); });
+  }
+}
+
+Result<StateTable*> queryable_table(runtime::Stage& stage, const std::string& state) {
+  StateTable* table = stage.state->find(state);
+  if (table == nullptr) return Status::not_found("operator '" + stage.options.node->uid + "' has no state '" + state + "'");
+  if (!table->descriptor().queryable)
+    return Status::failed_precondition("state '" + state + "' of operator '" + stage.options.node->uid + "' is not queryable; make it so with StateOptions::queryable");
+  return table;
+}
+
+std::uint32_t tasks_or_refuse(Job::Impl& job, const HttpRequest& request, const HttpReply& reply) {
+  const std::string consistency = request.query_or("consistency", "live");
+  if (consistency != "live") {
+    reply(HttpResponse::error(consistency == "checkpoint"
+                                  ? Status::unimplemented("consistency=checkpoint is not there yet; live is")
+                                  : Status::invalid_argument("consistency is '" + consistency + "'; it must be live")));
+    return 0;
+  }
+  const std::uint32_t tasks = job.parallelism_of(request.captures[0]);
+  if (tasks == 0) reply(HttpResponse::error(Status::not_found("there is no operator '" + request.captures[0] + "'")));
+  return tasks;
+}
+
+// GET /v1/state/{uid}/{state}/{key}: the owner answers; which task that is depends on the key's type, so all are asked.
+void get_key(Job::Impl& job, const HttpRequest& request, const HttpReply& reply) {
+  const std::uint32_t tasks = tasks_or_refuse(job, request, reply);
+  if (tasks == 0) return;
+  const std::string uid = request.captures[0];
+  const std::string state = request.captures[1];
+  const std::string key = request.captures[2];
+  auto gathering = std::make_shared<Gathering>(tasks, [&job, reply, uid, state, key](std::vector<Result<std::string>>& parts) {
+    Status refused;
+    for (const auto& part : parts) {
+      if (part.is_ok()) {
+        JsonWriter json;
+        json.begin_object();
+        json.key("uid");
+        json.string(uid);
+        json.key("state");
+        json.string(state);
+        json.key("key");
+        json.string(key);
+        json.key("value");
+        json.raw(*part);
+        json.key("position");
+        json.raw(job.position_json());
+        json.end_object();
+        return reply(HttpResponse::json(json.take()));
+      }
+      if (refused.is_ok() || part.status().code() != StatusCode::kNotFound) refused = part.status();
+    }
+    reply(HttpResponse::error(refused));
+  });
+  for (std::uint32_t task = 0; task < tasks; ++task) {
+    job.visit_stage(
+        uid, task,
+        [gathering, task, state, key](runtime::Stage& stage) {
+          Result<StateTable*> table = queryable_table(stage, state);
+          gathering->put(task, table.is_ok() ? (*table)->query_json(key) : Result<std::string>(table.status()));
+        },
+        [gathering, task](const Status& refused) { gathering->put(task, refused); });
+  }
+}
+
+// GET /v1/state/{uid}/{state}: keys and values, page by page. A page comes from one task; the cursor names the task.
+void list_keys(Job::Impl& job, const HttpRequest& request, const HttpReply& reply) {
+  const std::uint32_t tasks = tasks_or_refuse(job, request, reply);
+  if (tasks == 0) return;
+  const std::string limit_text = request.query_or("limit", std::to_string(kDefaultLimit));
+  std::size_t limit = 0;
+  const auto parsed = std::from_chars(limit_text.data(), limit_text.data() + limit_text.size(), limit);
+  if (parsed.ec != std::errc() || parsed.ptr != limit_text.data() + limit_text.size() || limit == 0 || limit > kMaxLimit)
+    return reply(HttpResponse::error(Status::invalid_argument("limit is '" + limit_text + "'; it must be 1 to " + std::to_string(kMaxLimit))));
+  std::uint32_t task = 0;
+  std::string cursor = request.query_or("cursor", "");
+  if (!cursor.empty()) {
+    const auto end = std::from_chars(cursor.data(), cursor.data() + cursor.size(), task);
+    if (end.ec != std::errc() || end.ptr == cursor.data() + cursor.size() || *end.ptr != ':' || task >= tasks)
+      return reply(HttpResponse::error(Status::invalid_argument("cursor is '" + cursor + "'; take it from the previous page's next_cursor")));
+    cursor.erase(0, static_cast<std::size_t>(end.ptr - cursor.data()) + 1);
+  }
+  const std::string state = request.captures[1];
+  const std::string prefix = request.query_or("prefix", "");
+  job.visit_stage(
+      request.captures[0], task,
+      [&job, reply, task, tasks, cursor, state, prefix, limit](runtime::Stage& stage) mutable {
+        const Result<StateTable*> table = queryable_table(stage, state);
+        if (!table.is_ok()) return reply(HttpResponse::error(table.status()));
+        JsonWriter json;
+        json.begin_object();
+        json.key("entries");
+        if (const Status listed = (*table)->list_json(json, prefix, limit, cursor); !listed.is_ok())
+          return reply(HttpResponse::error(listed));
+        json.key("next_cursor");
+        if (!cursor.empty())
+          json.string(std::to_string(task) + ":" + cursor);
+        else if (task + 1 < tasks)
+          json.string(std::to_string(task + 1) + ":");
+        else
+          json.null();
+        json.key("position");
+        json.raw(job.position_json());
+        json.end_object();
+        reply(HttpResponse::json(json.take()));
+      },
+      [reply](const Status& refused) { reply(HttpResponse::error(refused)); });
+}
+
+void stop(Job::Impl& job, const HttpRequest& request, const HttpReply& reply) {
+  const std::string drain = request.query_or("drain", "false");
+  if (drain != "true" && drain != "false")
+    return reply(HttpResponse::error(Status::invalid_argument("drain is '" + drain + "'; it must be true or false")));
+  job.request_stop(drain == "true");
+  reply(HttpResponse::json(R"({"state":"stopping"})", 202));
+}
+
+void take_checkpoint(Job::Impl& job, const HttpReply& reply) {
+  job.checkpoint_async([reply](const Result<CheckpointInfo>& info) {
+    if (!info.is_ok()) return reply(HttpResponse::error(info.status()));
+    JsonWriter json;
+    write_checkpoint(json, *info);
+    reply(HttpResponse::json(json.take()));
+  });
+}
+
+}  // namespace
+
+std::vector<HttpRoute> engine_routes(Job::Impl& job) {
+  std::vector<HttpRoute> routes;
+  const auto add = [&](std::string method, std::string pattern, HttpHandler handler) {
+    routes.push_back({std::move(method), std::move(pattern), std::move(handler), 1024});
+  };
+  add("GET", "/healthz", answer([&job](const HttpRequest&) {
+        const JobStatus::State state = job.state();
+        return HttpResponse::json("{\"state\":\"" + std::string(to_string(state)) + "\"}", state == JobStatus::State::kFailed ? 500 : 200);
+      }));
+  add("GET", "/readyz", answer([&job](const HttpRequest&) {
+        const JobStatus::State state = job.state();
+        if (state == JobStatus::State::kRunning) return HttpResponse::json(R"({"ready":true})");
+        return HttpResponse::error(Status::unavailable("the job is " + std::string(to_string(state))));
+      }));
+  add("GET", "/metrics", answer([&job](const HttpRequest&) {
+        return HttpResponse{200, std::string(http::kMetricsContentType), job.metrics(), {}};
+      }));
+  add("GET", "/v1/pipeline", answer([&job](const HttpRequest&) { return HttpResponse::json(job.pipeline_json()); }));
+  add("GET", "/v1/checkpoints", answer([&job](const HttpRequest&) { return checkpoints(job); }));
+  add("POST", "/v1/checkpoints", [&job](const HttpRequest&, const HttpReply& reply) { take_checkpoint(job, reply); });
+  add("POST", "/v1/stop", [&job](const HttpRequest& request, const HttpReply& reply) { stop(job, request, reply); });
+  add("GET", "/v1/state", [&job](const HttpRequest&, const HttpReply& reply) { list_states(job, reply); });
+  add("GET", "/v1/state/{uid}/{state}", [&job](const HttpRequest& request, const HttpReply& reply) { list_keys(job, request, reply); });
+  add("GET", "/v1/state/{uid}/{state}/{key}", [&job](const HttpRequest& request, const HttpReply& reply) { get_key(job, request, reply); });
+  return routes;
+}
+
+}  // namespace weir

@@ -1,0 +1,332 @@
+#include "engine/job/job_impl.hpp"
+
+#include <pthread.h>
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <set>
+
+namespace weir {
+
+Job::Impl::Impl(LogicalGraph graph, graph::Plan plan, JobOptions options)
+    : graph_(std::move(graph)), plan_(std::move(plan)), options_(std::move(options)) {
+  if (options_.checkpoint) directory_ = options_.checkpoint->directory;
+}
+
+Job::Impl::~Impl() {
+  {
+    const std::lock_guard lock(mutex_);
+    abandoned_ = true;
+  }
+  changed_.notify_all();
+  {
+    const std::shared_lock lock(attempt_mutex_);
+    if (attempt_.coordinator) attempt_.coordinator->request_stop(false);
+  }
+  if (control_.joinable()) control_.join();
+  if (http_) http_->stop();
+  http_.reset();
+  end_attempt(Status::unavailable("the job is gone"));
+  if (executor_) executor_->stop();
+}
+
+void Job::Impl::set_state(JobStatus::State state, Status fault) {
+  {
+    const std::lock_guard lock(mutex_);
+    state_ = state;
+    if (!fault.is_ok()) fault_ = std::move(fault);
+  }
+  changed_.notify_all();
+}
+
+JobStatus::State Job::Impl::state() const {
+  const std::lock_guard lock(mutex_);
+  return state_;
+}
+
+Status Job::Impl::start() {
+  {
+    const std::lock_guard lock(mutex_);
+    if (state_ != JobStatus::State::kCreated) return Status::failed_precondition("the job was started before");
+    state_ = JobStatus::State::kStarting;
+  }
+  executor_ = std::make_unique<runtime::ThreadPool>(options_.background_threads);
+  Status status = start_http();
+  if (status.is_ok()) status = begin_attempt();
+  if (!status.is_ok()) {
+    end_attempt(status);
+    set_state(JobStatus::State::kFailed, status);
+    return status;
+  }
+  set_state(JobStatus::State::kRunning);
+  control_ = std::thread([this] {
+    pthread_setname_np(pthread_self(), "weir-control");
+    runtime::lower_thread_priority();
+    control_loop();
+  });
+  return {};
+}
+
+Status Job::Impl::start_http() {
+  if (!options_.http) return {};
+  std::vector<HttpRoute> routes = engine_routes(*this);
+  std::set<std::pair<std::string, std::string>> known;
+  for (const HttpRoute& route : routes) known.emplace(route.method, route.pattern);
+  for (const NodeSpec& node : graph_.nodes) {
+    if (!node.routes) continue;
+    for (HttpRoute& route : node.routes(node.uid, *this))
+      // Operators of one kind bring the same paths; the first one's serve all.
+      if (known.emplace(route.method, route.pattern).second) routes.push_back(std::move(route));
+  }
+  WEIR_ASSIGN_OR_RETURN(http_, http::HttpServer::start(*options_.http, std::move(routes)));
+  return {};
+}
+
+Status Job::Impl::open_store() {
+  if (!options_.checkpoint) return {};
+  store_.reset();
+  CheckpointStore::Options options;
+  options.checkpoint = *options_.checkpoint;
+  options.job_name = options_.name;
+  options.max_parallelism = options_.max_parallelism;
+  WEIR_ASSIGN_OR_RETURN(store_, CheckpointStore::open(std::move(options)));
+  if (store_->restored())
+    for (const std::string& note : store_->restored()->notes) spdlog::warn("weir: {}", note);
+  if (!store_->restored()) return {};
+  WEIR_RETURN_IF_ERROR(check_restored(*store_->restored()));
+  return commit_restored(*store_->restored());
+}
+
+Status Job::Impl::check_restored(const RestoredJob& restored) const {
+  std::string unmatched;
+  for (const auto& [uid, part] : restored.operators) {
+    if (part.states.empty() && part.entries.empty() && part.committables.empty()) continue;
+    const bool known =
+        std::any_of(graph_.nodes.begin(), graph_.nodes.end(), [&, &name = uid](const NodeSpec& node) { return node.uid == name; });
+    const auto& dropped = options_.checkpoint->drop_uids;
+    if (!known && std::find(dropped.begin(), dropped.end(), uid) == dropped.end()) unmatched += (unmatched.empty() ? "'" : ", '") + uid + "'";
+  }
+  if (unmatched.empty()) return {};
+  return Status::failed_precondition("checkpoint " + std::to_string(restored.checkpoint_id) + " holds state of operators that the pipeline does not have: " +
+                                     unmatched + "; name them in CheckpointOptions::drop_uids to lose that state");
+}
+
+Status Job::Impl::commit_restored(const RestoredJob& restored) const {
+  for (const NodeSpec& node : graph_.nodes) {
+    const auto found = restored.operators.find(node.uid);
+    if (found == restored.operators.end() || found->second.committables.empty()) continue;
+    if (!node.committer)
+      return Status::failed_precondition("checkpoint " + std::to_string(restored.checkpoint_id) + " has something to commit for '" + node.uid +
+                                         "', which commits nothing in this pipeline");
+    WEIR_RETURN_IF_ERROR(node.committer(found->second.committables).with_context("commit of '" + node.uid + "' after the restore"));
+  }
+  return {};
+}
+
+Status Job::Impl::begin_attempt() {
+  Attempt attempt;
+  const RestoredJob* restored = nullptr;
+  {
+    const std::unique_lock lock(attempt_mutex_);
+    WEIR_RETURN_IF_ERROR(open_store());
+    if (store_ && store_->restored()) restored = &*store_->restored();
+  }
+  checkpoint::Coordinator::Options coordinator;
+  coordinator.store = store_.get();
+  coordinator.checkpoint = options_.checkpoint;
+  coordinator.graph = &graph_;
+  coordinator.clock = &system_clock();
+  coordinator.first_id = restored == nullptr ? 1 : restored->checkpoint_id + 1;
+  coordinator.completed = [this](const CheckpointInfo& info) {
+    const std::lock_guard lock(mutex_);
+    last_checkpoint_ = info;
+  };
+  attempt.coordinator = std::make_unique<checkpoint::Coordinator>(std::move(coordinator));
+
+  runtime::Execution::Setup setup;
+  setup.graph = &graph_;
+  setup.plan = &plan_;
+  setup.options = &options_;
+  setup.store = store_.get();
+  setup.restored = restored;
+  setup.metrics = &metrics_;
+  setup.listener = attempt.coordinator.get();
+  setup.clock = &system_clock();
+  setup.executor = executor_.get();
+  attempt.execution = std::make_unique<runtime::Execution>(setup);
+  attempt.coordinator->attach(*attempt.execution);
+  WEIR_RETURN_IF_ERROR(attempt.execution->open());
+  {
+    const std::lock_guard lock(mutex_);
+    restored_checkpoint_ = restored == nullptr ? 0 : restored->checkpoint_id;
+    if (stop_requested_) attempt.coordinator->request_stop(drain_requested_);
+  }
+  const std::uint32_t workers = options_.workers != 0 ? options_.workers : std::max(1U, std::thread::hardware_concurrency());
+  attempt.execution->start_workers(workers);
+  running_since_ns_ = system_clock().monotonic_ns();
+  const std::unique_lock lock(attempt_mutex_);
+  attempt_ = std::move(attempt);
+  return {};
+}
+
+void Job::Impl::end_attempt(const Status& reason) {
+  Attempt ended;
+  {
+    const std::unique_lock lock(attempt_mutex_);
+    if (attempt_.execution) attempt_.execution->stop();
+    ended = std::move(attempt_);
+  }
+  if (ended.coordinator) ended.coordinator->shut_down(reason);
+  ended.execution.reset();
+  ended.coordinator.reset();
+}
+
+void Job::Impl::control_loop() {
+  using Outcome = checkpoint::Coordinator::Outcome;
+  while (true) {
+    {
+      const std::lock_guard lock(mutex_);
+      if (abandoned_) return;
+    }
+    checkpoint::Coordinator& coordinator = *attempt_.coordinator;  // replaced by this thread only
+    const Outcome outcome = coordinator.step();
+    switch (outcome) {
+      case Outcome::kRunning: coordinator.wait(); break;
+      case Outcome::kFinished:
+      case Outcome::kStopped: {
+        const std::shared_lock lock(attempt_mutex_);
+        attempt_.execution->stop();
+        coordinator.shut_down(Status::unavailable("the job has ended"));
+        set_state(outcome == Outcome::kFinished ? JobStatus::State::kFinished : JobStatus::State::kStopped);
+        return;
+      }
+      case Outcome::kFailed:
+        if (!restart_after(coordinator.fault())) return;
+        break;
+    }
+  }
+}
+
+// True: a new attempt runs. False: the job has failed for good.
+bool Job::Impl::restart_after(Status fault) {
+  spdlog::error("weir: job '{}' failed: {}", options_.name, fault.to_string());
+  if (system_clock().monotonic_ns() - running_since_ns_ > options_.restart.reset_after.count() * 1'000'000) failures_in_a_row_ = 0;
+  while (true) {
+    end_attempt(Status::unavailable("the job is restarting"));
+    if (!options_.checkpoint || failures_in_a_row_ >= options_.restart.attempts) {
+      set_state(JobStatus::State::kFailed, fault);
+      return false;
+    }
+    const auto backoff = std::min(options_.restart.initial_backoff * (1 << std::min(failures_in_a_row_, 16U)), options_.restart.max_backoff);
+    ++failures_in_a_row_;
+    set_state(JobStatus::State::kRestarting, fault);
+    {
+      std::unique_lock lock(mutex_);
+      changed_.wait_for(lock, backoff, [this] { return abandoned_ || stop_requested_; });
+      if (abandoned_) return false;
+      if (stop_requested_) {
+        state_ = JobStatus::State::kFailed;
+        fault_ = fault;
+        lock.unlock();
+        changed_.notify_all();
+        return false;
+      }
+      ++restarts_;
+    }
+    fault = begin_attempt();
+    if (fault.is_ok()) {
+      set_state(JobStatus::State::kRunning);
+      spdlog::warn("weir: job '{}' restarted from checkpoint {}", options_.name, restored_checkpoint_);
+      return true;
+    }
+    spdlog::error("weir: job '{}' could not restart: {}", options_.name, fault.to_string());
+  }
+}
+
+Status Job::Impl::wait() {
+  std::unique_lock lock(mutex_);
+  changed_.wait(lock, [this] {
+    return state_ == JobStatus::State::kFinished || state_ == JobStatus::State::kStopped || state_ == JobStatus::State::kFailed;
+  });
+  return state_ == JobStatus::State::kFailed ? fault_ : Status::ok();
+}
+
+void Job::Impl::request_stop(bool drain) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (!stop_requested_) drain_requested_ = drain;
+    stop_requested_ = true;
+    if (state_ == JobStatus::State::kRunning) state_ = JobStatus::State::kStopping;
+  }
+  changed_.notify_all();
+  const std::shared_lock lock(attempt_mutex_);
+  if (attempt_.coordinator) attempt_.coordinator->request_stop(drain);
+}
+
+Status Job::Impl::stop(StopOptions options) {
+  if (state() == JobStatus::State::kCreated) return Status::failed_precondition("the job was not started");
+  request_stop(options.drain);
+  return wait();
+}
+
+void Job::Impl::checkpoint_async(checkpoint::Coordinator::CheckpointCallback callback) {
+  const std::shared_lock lock(attempt_mutex_);
+  if (!attempt_.coordinator) {
+    callback(Status::unavailable("the job is not running"));
+    return;
+  }
+  attempt_.coordinator->request_checkpoint(std::move(callback));
+}
+
+Result<CheckpointInfo> Job::Impl::checkpoint() {
+  std::mutex mutex;
+  std::condition_variable answered;
+  std::optional<Result<CheckpointInfo>> answer;
+  checkpoint_async([&](Result<CheckpointInfo> result) {
+    const std::lock_guard lock(mutex);
+    answer = std::move(result);
+    answered.notify_all();
+  });
+  std::unique_lock lock(mutex);
+  answered.wait(lock, [&] { return answer.has_value(); });
+  return std::move(*answer);
+}
+
+void Job::Impl::visit_stage(std::string_view uid, std::uint32_t task_index, std::function<void(runtime::Stage&)> visit,
+                            std::function<void(Status)> refused) {
+  Status refusal;
+  {
+    const std::shared_lock lock(attempt_mutex_);
+    const JobStatus::State now = state();
+    if (!attempt_.execution || (now != JobStatus::State::kRunning && now != JobStatus::State::kStopping)) {
+      refusal = Status::unavailable("the job is " + std::string(to_string(now)));
+    } else {
+      const auto [task, stage] = attempt_.execution->find(uid, task_index);
+      if (task == nullptr) {
+        refusal = Status::not_found("there is no operator '" + std::string(uid) + "' with a task " + std::to_string(task_index));
+      } else if (!task->post({[stage = stage, visit = std::move(visit)](runtime::Task& owner) { visit(*owner.stages()[stage]); }, refused})) {
+        refusal = Status::unavailable("the mailbox of operator '" + std::string(uid) + "' is full");
+      }
+    }
+  }
+  if (!refusal.is_ok()) refused(refusal);
+}
+
+void Job::Impl::visit(std::string_view uid, std::uint32_t task_index, std::function<void(Operator&)> visit,
+                      std::function<void(Status)> refused) {
+  visit_stage(
+      uid, task_index, [visit = std::move(visit)](runtime::Stage& stage) { visit(*stage.op); }, std::move(refused));
+}
+
+std::uint32_t Job::Impl::parallelism_of(std::string_view uid) const {
+  for (const NodeSpec& node : graph_.nodes)
+    if (node.uid == uid) return node.parallelism;
+  return 0;
+}
+
+std::vector<CheckpointInfo> Job::Impl::checkpoints() const {
+  const std::shared_lock lock(attempt_mutex_);
+  return store_ ? store_->list() : std::vector<CheckpointInfo>{};
+}
+
+}  // namespace weir

@@ -1,0 +1,89 @@
+#pragma once
+// An execution: one attempt to run a plan, from restore to end or failure. Builds tasks and channels; runs them on
+// workers, or leaves them to a test's scheduler.
+
+#include <condition_variable>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include <weir/job.hpp>
+
+#include "engine/graph/plan.hpp"
+#include "engine/runtime/metrics_registry.hpp"
+#include "engine/runtime/task.hpp"
+#include "engine/runtime/worker.hpp"
+
+namespace weir::runtime {
+
+// Who hears of what tasks report. Called from worker threads.
+class ExecutionListener {
+ public:
+  virtual ~ExecutionListener() = default;
+  virtual void snapshot_taken(Task& task, std::uint64_t checkpoint_id, TaskSnapshot snapshot) = 0;
+  virtual void task_ended(Task& task) = 0;
+  virtual void task_failed(Task& task, Status status) = 0;
+};
+
+class Execution final : public TaskHost {
+ public:
+  struct Setup {
+    const LogicalGraph* graph = nullptr;
+    const graph::Plan* plan = nullptr;
+    const JobOptions* options = nullptr;
+    CheckpointStore* store = nullptr;     // null: no checkpointing
+    const RestoredJob* restored = nullptr;  // null: fresh
+    MetricsRegistry* metrics = nullptr;
+    ExecutionListener* listener = nullptr;
+    const Clock* clock = nullptr;
+    Executor* executor = nullptr;
+  };
+  explicit Execution(Setup setup);
+  ~Execution() override;
+
+  // Makes and opens all operators.
+  Status open();
+  void start_workers(std::uint32_t count);
+  // Stops workers and the timer; tasks stay for their counters to be read.
+  void stop();
+
+  [[nodiscard]] const std::vector<std::unique_ptr<Task>>& tasks() const noexcept { return tasks_; }
+  // The task and stage that run an operator's instance; {null, 0} when there is none.
+  [[nodiscard]] std::pair<Task*, std::size_t> find(std::string_view uid, std::uint32_t task_index) const;
+  // For schedulers without threads: the earliest wake asked for, and waking those due.
+  [[nodiscard]] std::optional<Timestamp> next_wake() const;
+  void wake_due();
+
+  // TaskHost
+  void snapshot_taken(Task& task, std::uint64_t checkpoint_id, TaskSnapshot snapshot) override;
+  void task_ended(Task& task) override;
+  void task_failed(Task& task, Status status) override;
+  void schedule_wake(Task& task, Timestamp processing_time) override;
+  Metric& metric(std::string_view name, const std::string& uid, std::uint32_t task_index) override;
+  [[nodiscard]] const Clock& clock() const override { return *setup_.clock; }
+  [[nodiscard]] Executor& executor() override { return *setup_.executor; }
+
+ private:
+  void build_tasks();
+  void build_channels();
+  void timer_loop();
+
+  Setup setup_;
+  Status reader_fault_;
+  std::vector<std::unique_ptr<Task>> tasks_;
+  std::vector<std::vector<Task*>> by_vertex_;
+  std::vector<std::unique_ptr<Channel>> channels_;
+  std::map<std::string, std::pair<std::size_t, std::size_t>, std::less<>> place_of_uid_;  // vertex, stage
+  std::vector<std::unique_ptr<Worker>> workers_;
+
+  mutable std::mutex timer_mutex_;
+  std::condition_variable timer_changed_;
+  std::multimap<Timestamp, Task*> wakes_;  // guarded by timer_mutex_; at most one per stage matters
+  bool timer_stopping_ = false;            // guarded by timer_mutex_
+  std::thread timer_;
+};
+
+}  // namespace weir::runtime

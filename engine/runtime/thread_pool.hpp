@@ -1,0 +1,37 @@
+#pragma once
+// The Executor of a running job: background threads at lower priority with a bounded queue.
+
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include <weir/executor.hpp>
+
+namespace weir::runtime {
+
+// Lowers the calling thread's priority a little: two workers on two cores leave nothing for a third.
+void lower_thread_priority() noexcept;
+
+class ThreadPool final : public Executor {
+ public:
+  explicit ThreadPool(std::uint32_t threads);
+  ~ThreadPool() override;
+  Status submit(std::string_view what, std::function<void()> job) override;
+  // Refuses new jobs, runs those queued, joins.
+  void stop();
+
+ private:
+  static constexpr std::size_t kCapacity = 1024;
+  void loop();
+
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::deque<std::function<void()>> queue_;  // guarded by mutex_
+  bool stopping_ = false;                    // guarded by mutex_
+  std::vector<std::thread> threads_;
+};
+
+}  // namespace weir::runtime
