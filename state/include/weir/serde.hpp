@@ -81,10 +81,10 @@ std::uint64_t schema_fingerprint(std::string_view schema) noexcept;
 /// kDataLoss when the bytes are short, malformed or too many.
 template <class T>
 Result<T> deserialize(std::string_view bytes) {
-  T value{};
+  Result<T> result(T{});
   ByteReader reader(bytes);
-  Serde<T>::read(reader, value);
-  if (reader.at_end()) return value;
+  Serde<T>::read(reader, *result);
+  if (reader.at_end()) return result;
   return Status::data_loss(
       "decode " + std::to_string(bytes.size()) + " bytes as " + schema_of<T>() +
       (reader.ok() ? ": " + std::to_string(reader.remaining()) + " bytes too many" : ": malformed"));

@@ -4,7 +4,7 @@
 ///
 /// Finding a resident value costs a few nanoseconds and no allocation. Values that were stored and are not resident are
 /// read on first use, one by one, or for a whole batch at once after prefetch(). Pointers and references to values stay
-/// valid until the entry is evicted (evict() and prefetch() may do that; find and mutate of other keys do not).
+/// valid until the entry is evicted; only evict() does that.
 
 #include <algorithm>
 #include <cstddef>
@@ -91,15 +91,19 @@ class ValueTable final : public StateTable, public detail::ValueStateAccess<V> {
     std::vector<std::size_t> missing;
     for (std::size_t i = 0; i < keys.size(); ++i) {
       if (table_.find(*keys[i], hashes[i]) != nullptr) continue;
-      insert(*keys[i], hashes[i]);  // absent for now; a repeated key finds it
       rows.push_back(row(*keys[i], hashes[i]));
       missing.push_back(i);
     }
     if (rows.empty()) return;
     std::vector<std::optional<std::string>> values;
     if (Status status = reader_->get(rows, values); !status.is_ok()) return note(std::move(status));
-    for (std::size_t i = 0; i < missing.size(); ++i)
-      if (values[i]) fill(*table_.find(*keys[missing[i]], hashes[missing[i]]), *values[i]);
+    for (std::size_t i = 0; i < missing.size(); ++i) {
+      const K& key = *keys[missing[i]];
+      const std::uint64_t hash = hashes[missing[i]];
+      if (table_.find(key, hash) != nullptr) continue;  // the batch has the key twice
+      Entry& entry = insert(key, hash);
+      if (values[i]) fill(entry, *values[i]);
+    }
   }
   /// Asks the processor for the cache lines of keys soon to be used: worth it for tables much larger than its caches.
   void warm(std::span<const std::uint64_t> hashes) const noexcept {
