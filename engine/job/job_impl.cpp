@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <set>
 
+#include "engine/job/restore_rules.hpp"
+
 namespace weir {
 
 Job::Impl::Impl(LogicalGraph graph, graph::Plan plan, JobOptions options)
@@ -93,34 +95,8 @@ Status Job::Impl::open_store() {
   if (store_->restored())
     for (const std::string& note : store_->restored()->notes) spdlog::warn("weir: {}", note);
   if (!store_->restored()) return {};
-  WEIR_RETURN_IF_ERROR(check_restored(*store_->restored()));
-  return commit_restored(*store_->restored());
-}
-
-Status Job::Impl::check_restored(const RestoredJob& restored) const {
-  std::string unmatched;
-  for (const auto& [uid, part] : restored.operators) {
-    if (part.states.empty() && part.entries.empty() && part.committables.empty()) continue;
-    const bool known =
-        std::any_of(graph_.nodes.begin(), graph_.nodes.end(), [&, &name = uid](const NodeSpec& node) { return node.uid == name; });
-    const auto& dropped = options_.checkpoint->drop_uids;
-    if (!known && std::find(dropped.begin(), dropped.end(), uid) == dropped.end()) unmatched += (unmatched.empty() ? "'" : ", '") + uid + "'";
-  }
-  if (unmatched.empty()) return {};
-  return Status::failed_precondition("checkpoint " + std::to_string(restored.checkpoint_id) + " holds state of operators that the pipeline does not have: " +
-                                     unmatched + "; name them in CheckpointOptions::drop_uids to lose that state");
-}
-
-Status Job::Impl::commit_restored(const RestoredJob& restored) const {
-  for (const NodeSpec& node : graph_.nodes) {
-    const auto found = restored.operators.find(node.uid);
-    if (found == restored.operators.end() || found->second.committables.empty()) continue;
-    if (!node.committer)
-      return Status::failed_precondition("checkpoint " + std::to_string(restored.checkpoint_id) + " has something to commit for '" + node.uid +
-                                         "', which commits nothing in this pipeline");
-    WEIR_RETURN_IF_ERROR(node.committer(found->second.committables).with_context("commit of '" + node.uid + "' after the restore"));
-  }
-  return {};
+  WEIR_RETURN_IF_ERROR(check_restored(graph_, *options_.checkpoint, *store_->restored()));
+  return commit_restored(graph_, *store_->restored());
 }
 
 Status Job::Impl::begin_attempt() {

@@ -59,8 +59,6 @@ class Job::Impl final : public JobControl {
     std::unique_ptr<runtime::Execution> execution;
   };
   Status open_store();
-  Status check_restored(const RestoredJob& restored) const;
-  Status commit_restored(const RestoredJob& restored) const;
   Status begin_attempt();
   void end_attempt(const Status& reason);
   void control_loop();
