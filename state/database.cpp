@@ -1,7 +1,7 @@
 #include "state/database.hpp"
 
 #include <algorithm>
-#include <atomic>
+#include <cstring>
 #include <map>
 #include <mutex>
 #include <span>
@@ -38,6 +38,13 @@ Status convert(std::string_view what, const rocksdb::Status& status) {
 
 rocksdb::Slice slice_of(std::string_view bytes) { return {bytes.data(), bytes.size()}; }
 std::string_view view_of(const rocksdb::Slice& slice) { return {slice.data(), slice.size()}; }
+
+// The first eight bytes as a number that orders as they do; shorter keys as if zeros followed.
+std::uint64_t head_of(std::string_view key) noexcept {
+  std::uint64_t head = 0;
+  std::memcpy(&head, key.data(), std::min(key.size(), sizeof head));
+  return __builtin_bswap64(head);
+}
 
 // What RocksDB has to say comes back as a Status; its log would only fill the disk.
 class SilentLogger final : public rocksdb::Logger {
@@ -235,6 +242,7 @@ class RocksDatabase final : public Database, public std::enable_shared_from_this
   Status write_files(const Family& family, const std::vector<const StateDelta*>& parts, const std::string& scratch,
                      std::vector<std::string>& files) const {
     struct Row {
+      std::uint64_t head;  // the key's first bytes, big-endian: most comparisons need no more
       std::string_view key;
       std::optional<std::string_view> value;
     };
@@ -244,9 +252,10 @@ class RocksDatabase final : public Database, public std::enable_shared_from_this
     rows.reserve(count);
     for (const StateDelta* part : parts)
       part->for_each([&](std::string_view key, std::optional<std::string_view> value) {
-        rows.push_back({key, value});
+        rows.push_back({head_of(key), key, value});
       });
-    std::sort(rows.begin(), rows.end(), [](const Row& a, const Row& b) { return a.key < b.key; });
+    std::sort(rows.begin(), rows.end(),
+              [](const Row& a, const Row& b) { return a.head != b.head ? a.head < b.head : a.key < b.key; });
 
     const rocksdb::Options options(database_options(), family_options(cache_));
     std::unique_ptr<rocksdb::SstFileWriter> writer;
