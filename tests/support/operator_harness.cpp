@@ -441,6 +441,16 @@ class ScriptRunner {
   std::map<std::size_t, std::deque<Waiting>> waiting_;
 };
 
+// How outputs interleave is not defined: the main output's lines come first, then those of `[1] `, ...
+void by_output(std::vector<std::string>& lines) {
+  std::stable_sort(lines.begin(), lines.end(), [](const std::string& a, const std::string& b) {
+    const auto output = [](const std::string& line) {
+      return std::string_view(line).substr(0, line.starts_with('[') ? line.find(']') : 0);
+    };
+    return output(a) < output(b);
+  });
+}
+
 std::vector<std::string> comparable(const std::vector<Output>& outputs, const AllModes& modes, bool watermarks) {
   std::vector<std::string> lines;
   for (Output out : outputs) {
@@ -448,6 +458,7 @@ std::vector<std::string> comparable(const std::vector<Output>& outputs, const Al
     if (!modes.compare_positions) out.position.reset();
     lines.push_back(out.to_string());
   }
+  by_output(lines);
   if (modes.unordered) std::sort(lines.begin(), lines.end());
   return lines;
 }
@@ -470,6 +481,7 @@ void compare_modes(const OperatorHarness::Options& options, const std::optional<
     if (::testing::Test::HasFatalFailure()) return;
     if (expected) {
       std::vector<std::string> wanted = *expected;
+      by_output(wanted);
       if (compare.unordered) std::sort(wanted.begin(), wanted.end());
       ASSERT_EQ(comparable(harness.outputs(), compare, false), wanted);
     }
