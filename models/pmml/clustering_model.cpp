@@ -9,7 +9,16 @@
 namespace weir::pmml {
 namespace {
 
-enum class Measure { kEuclidean, kSquaredEuclidean, kCityBlock, kChebychev, kMinkowski, kSimpleMatching, kJaccard, kTanimoto };
+enum class Measure {
+  kEuclidean,
+  kSquaredEuclidean,
+  kCityBlock,
+  kChebychev,
+  kMinkowski,
+  kSimpleMatching,
+  kJaccard,
+  kTanimoto
+};
 enum class Compare : unsigned char { kAbsDiff, kGaussSim, kDelta, kEqual };
 
 struct Dimension {
@@ -95,9 +104,12 @@ class ClusteringEvaluator final : public Evaluator {
     for (std::size_t i = 0; i < model_.dimensions.size(); ++i) {
       const double x = slots[model_.dimensions[i].slot];
       if (is_missing(x)) return kMissing;
-      if (x != 0 && centre[i] != 0) ++a11;
-      else if (x == 0 && centre[i] == 0) ++a00;
-      else ++mixed;
+      if (x != 0 && centre[i] != 0)
+        ++a11;
+      else if (x == 0 && centre[i] == 0)
+        ++a00;
+      else
+        ++mixed;
     }
     if (model_.measure == Measure::kJaccard) return a11 / (a11 + mixed);
     if (model_.measure == Measure::kTanimoto) return (a11 + a00) / (a11 + 2 * mixed + a00);
@@ -127,10 +139,14 @@ void read_measure(ModelBuild& build, Clustering& model, Compare& compare) {
   }
   if (!known) compiler.problems().wrong(measure, "", "no measure inside");
   const std::string_view name = measure.attribute_or("compareFunction", "absDiff");
-  if (name == "gaussSim") compare = Compare::kGaussSim;
-  else if (name == "delta") compare = Compare::kDelta;
-  else if (name == "equal") compare = Compare::kEqual;
-  else if (name != "absDiff") compiler.problems().unsupported(measure, "compareFunction", "'" + std::string(name) + "'");
+  if (name == "gaussSim")
+    compare = Compare::kGaussSim;
+  else if (name == "delta")
+    compare = Compare::kDelta;
+  else if (name == "equal")
+    compare = Compare::kEqual;
+  else if (name != "absDiff")
+    compiler.problems().unsupported(measure, "compareFunction", "'" + std::string(name) + "'");
 }
 
 void read_fields(ModelBuild& build, Clustering& model, Compare compare) {
@@ -145,11 +161,16 @@ void read_fields(ModelBuild& build, Clustering& model, Compare compare) {
     dimension.scale = compiler.number(at, "similarityScale", 1);
     dimension.compare = compare;
     if (const auto name = at.attribute("compareFunction")) {
-      if (*name == "gaussSim") dimension.compare = Compare::kGaussSim;
-      else if (*name == "delta") dimension.compare = Compare::kDelta;
-      else if (*name == "equal") dimension.compare = Compare::kEqual;
-      else if (*name == "absDiff") dimension.compare = Compare::kAbsDiff;
-      else compiler.problems().unsupported(at, "compareFunction", "'" + std::string(*name) + "'");
+      if (*name == "gaussSim")
+        dimension.compare = Compare::kGaussSim;
+      else if (*name == "delta")
+        dimension.compare = Compare::kDelta;
+      else if (*name == "equal")
+        dimension.compare = Compare::kEqual;
+      else if (*name == "absDiff")
+        dimension.compare = Compare::kAbsDiff;
+      else
+        compiler.problems().unsupported(at, "compareFunction", "'" + std::string(*name) + "'");
     }
     if (dimension.compare == Compare::kGaussSim && !at.attribute("similarityScale"))
       compiler.problems().wrong(at, "similarityScale", "the attribute is missing");
@@ -159,7 +180,8 @@ void read_fields(ModelBuild& build, Clustering& model, Compare compare) {
   const Element array = weights ? weights.child("Array") : Element();
   if (!array) return;
   const std::vector<double> values = compiler.numbers(array);
-  if (values.size() != model.dimensions.size()) return compiler.problems().wrong(array, "", "one weight is needed for each field");
+  if (values.size() != model.dimensions.size())
+    return compiler.problems().wrong(array, "", "one weight is needed for each field");
   for (std::size_t i = 0; i < values.size(); ++i) model.dimensions[i].missing_weight = values[i];
 }
 
@@ -188,7 +210,9 @@ std::unique_ptr<Evaluator> compile_clustering(ModelBuild& build) {
     const Element array = at.child("Array");
     const std::vector<double> centre = array ? compiler.numbers(array) : std::vector<double>();
     if (centre.size() != model.dimensions.size())
-      problems.wrong(at, "", "has " + std::to_string(centre.size()) + " values for " + std::to_string(model.dimensions.size()) + " fields");
+      problems.wrong(at, "",
+                     "has " + std::to_string(centre.size()) + " values for " + std::to_string(model.dimensions.size()) +
+                         " fields");
     model.centres.insert(model.centres.end(), centre.begin(), centre.end());
   }
   if (answer.categories.empty()) problems.wrong(build.at, "", "no Cluster inside");

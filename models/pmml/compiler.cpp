@@ -38,7 +38,8 @@ std::uint32_t Compiler::constant_slot(double value) {
 
 void Compiler::emit_to(BlockBuilder& block, std::uint32_t target, Op op, std::uint32_t a, std::uint32_t b) {
   if (++instructions_ > kMaxInstructions)
-    return problems_.exhausted("the model's expressions expand to more than " + std::to_string(kMaxInstructions) + " instructions");
+    return problems_.exhausted("the model's expressions expand to more than " + std::to_string(kMaxInstructions) +
+                               " instructions");
   if (op >= Op::kToText || op == Op::kSubstring || op == Op::kConcat || op == Op::kReplace) ++text_instructions_;
   block.code.push_back({op, 0, target, a, b});
 }
@@ -77,7 +78,8 @@ std::uint32_t Compiler::type_index(const Type& type) {
 double Compiler::literal(Element at, std::string_view attribute, std::string_view text, const Type& type) {
   if (type.is_text()) return tables_.texts.intern(text);
   if (const auto value = parse_value(type, text)) return *value;
-  problems_.wrong(at, attribute, "'" + std::string(text) + "' is not a value of type " + std::string(to_string(type.data)));
+  problems_.wrong(at, attribute,
+                  "'" + std::string(text) + "' is not a value of type " + std::string(to_string(type.data)));
   return kMissing;
 }
 
@@ -106,8 +108,10 @@ Operand Compiler::cast(const Operand& from, const Type& to, BlockBuilder& block,
   };
   const auto epoch = static_cast<double>(days_from_civil(to.year, 1, 1));
   if (from.type.data == DataType::kDate && to.data == DataType::kDateDaysSince) return shifted(epoch, 1);
-  if (from.type.data == DataType::kDateTime && to.data == DataType::kDateTimeSecondsSince) return shifted(epoch, 86'400);
-  if (from.type.data == DataType::kDate && (to.data == DataType::kDateTime || to.data == DataType::kDateTimeSecondsSince)) {
+  if (from.type.data == DataType::kDateTime && to.data == DataType::kDateTimeSecondsSince)
+    return shifted(epoch, 86'400);
+  if (from.type.data == DataType::kDate &&
+      (to.data == DataType::kDateTime || to.data == DataType::kDateTimeSecondsSince)) {
     Operand moment = made(emit(block, Op::kMultiply, from.slot, constant_slot(86'400)));
     moment.type = Type{DataType::kDateTime, OpType::kOrdinal, 0};
     return cast(moment, to, block, at);
@@ -121,13 +125,15 @@ Operand Compiler::cast(const Operand& from, const Type& to, BlockBuilder& block,
     return made(emit(block, Op::kSecondsSinceMidnight, from.slot));
   if (from.type.data == DataType::kTime && to.data == DataType::kTimeSeconds) return result;
   if (from.type.is_calendar() || to.is_calendar()) {
-    problems_.unsupported(at, "", "conversion from " + std::string(to_string(from.type.data)) + " to " + std::string(to_string(to.data)));
+    problems_.unsupported(
+        at, "", "conversion from " + std::string(to_string(from.type.data)) + " to " + std::string(to_string(to.data)));
     return result;
   }
   switch (to.data) {
     case DataType::kFloat: return made(emit(block, Op::kRoundFloat, from.slot));
     case DataType::kInteger:
-      if (from.type.data == DataType::kDouble || from.type.data == DataType::kFloat) return made(emit(block, Op::kToInteger, from.slot));
+      if (from.type.data == DataType::kDouble || from.type.data == DataType::kFloat)
+        return made(emit(block, Op::kToInteger, from.slot));
       return result;
     case DataType::kBoolean: return made(emit(block, Op::kToBoolean, from.slot));
     default: return result;

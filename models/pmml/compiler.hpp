@@ -22,7 +22,7 @@ struct Operand {
   std::uint32_t slot = 0;  ///< slot 0 is always missing
   Type type = kDoubleType;
   bool constant = false;
-  std::string_view text;  ///< of a constant, as written
+  std::string_view text;    ///< of a constant, as written
   double value = kMissing;  ///< of a constant
 };
 
@@ -64,7 +64,9 @@ class Scope {
   bool define(std::string_view name, const Operand& operand) {
     return entries_.emplace(name, Entry{Entry::State::kReady, {}, operand}).second;
   }
-  void redefine(std::string_view name, const Operand& operand) { entries_[name] = Entry{Entry::State::kReady, {}, operand}; }
+  void redefine(std::string_view name, const Operand& operand) {
+    entries_[name] = Entry{Entry::State::kReady, {}, operand};
+  }
   bool define_derived(std::string_view name, Element derived) {
     return entries_.emplace(name, Entry{Entry::State::kDerived, derived, {}}).second;
   }
@@ -153,7 +155,8 @@ class Compiler {
   Operand apply_text(Element at, std::string_view function, std::vector<Operand>& arguments, BlockBuilder& block);
   Operand apply_date(Element at, std::string_view function, std::vector<Operand>& arguments, BlockBuilder& block);
   Operand apply_defined(Element at, Element definition, std::vector<Operand>& arguments, BlockBuilder& block);
-  Operand apply_comparison(Element at, std::string_view function, Op op, std::vector<Operand>& arguments, BlockBuilder& block);
+  Operand apply_comparison(Element at, std::string_view function, Op op, std::vector<Operand>& arguments,
+                           BlockBuilder& block);
   Operand norm_continuous(Element at, Scope& scope, BlockBuilder& block);
   Operand norm_discrete(Element at, Scope& scope, BlockBuilder& block);
   Operand discretize(Element at, Scope& scope, BlockBuilder& block);

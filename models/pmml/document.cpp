@@ -20,8 +20,8 @@ std::string_view local_name(const char* name) {
 
 // Subtrees without any meaning for scoring.
 bool is_ignored(std::string_view name) {
-  static constexpr std::array<std::string_view, 6> kIgnored = {"Extension",        "ModelStats", "ModelExplanation",
-                                                               "MiningBuildTask",  "Header",     "Timestamp"};
+  static constexpr std::array<std::string_view, 6> kIgnored = {"Extension",       "ModelStats", "ModelExplanation",
+                                                               "MiningBuildTask", "Header",     "Timestamp"};
   return std::find(kIgnored.begin(), kIgnored.end(), name) != kIgnored.end();
 }
 
@@ -127,7 +127,8 @@ class DocumentBuilder {
         return Status::invalid_argument("parse PMML: line " + std::to_string(XML_GetCurrentLineNumber(parser_)) + ": " +
                                         XML_ErrorString(XML_GetErrorCode(parser_)));
       done += step;
-      if (deadline_.passed()) return Status::resource_exhausted("load PMML: the time budget max_load_ms ran out while parsing");
+      if (deadline_.passed())
+        return Status::resource_exhausted("load PMML: the time budget max_load_ms ran out while parsing");
     } while (done < bytes.size());
     return Status::ok();
   }
@@ -160,7 +161,8 @@ class DocumentBuilder {
       document_.attributes_.push_back(
           {document_.store(value), static_cast<std::uint32_t>(value.size()), document_.intern(local_name(at[0]))});
     }
-    if (document_.names_.size() > kMaxNames) return fail_bound("more than " + std::to_string(kMaxNames) + " different names");
+    if (document_.names_.size() > kMaxNames)
+      return fail_bound("more than " + std::to_string(kMaxNames) + " different names");
     if (!open_.empty()) {
       node.parent = open_.back().index;
       if (open_.back().last_child == Document::kNone)
@@ -195,7 +197,8 @@ class DocumentBuilder {
   void text(std::string_view piece) {
     if (ignored_depth_ > 0 || text_.empty()) return;
     // White space between elements is most of a document's text: keep none of it.
-    if (text_.back().empty() && piece.find_first_not_of(" \t\r\n") == std::string_view::npos && piece.find('\n') != piece.npos)
+    if (text_.back().empty() && piece.find_first_not_of(" \t\r\n") == std::string_view::npos &&
+        piece.find('\n') != piece.npos)
       return;
     text_.back().append(piece);
   }
@@ -214,13 +217,15 @@ class DocumentBuilder {
   // Windows-1252 beside expat's own UTF-8, UTF-16, ISO-8859-1 and ASCII.
   static int on_encoding(void*, const char* name, XML_Encoding* encoding) {
     std::string lower(name);
-    std::transform(lower.begin(), lower.end(), lower.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? char(c + 32) : c; });
+    std::transform(lower.begin(), lower.end(), lower.begin(),
+                   [](char c) { return c >= 'A' && c <= 'Z' ? char(c + 32) : c; });
     if (lower != "windows-1252" && lower != "cp1252") return XML_STATUS_ERROR;
     static constexpr std::array<int, 32> kUpper = {0x20AC, -1,     0x201A, 0x0192, 0x201E, 0x2026, 0x2020, 0x2021,
                                                    0x02C6, 0x2030, 0x0160, 0x2039, 0x0152, -1,     0x017D, -1,
                                                    -1,     0x2018, 0x2019, 0x201C, 0x201D, 0x2022, 0x2013, 0x2014,
                                                    0x02DC, 0x2122, 0x0161, 0x203A, 0x0153, -1,     0x017E, 0x0178};
-    for (int i = 0; i < 256; ++i) encoding->map[i] = i >= 0x80 && i < 0xA0 ? kUpper[static_cast<std::size_t>(i - 0x80)] : i;
+    for (int i = 0; i < 256; ++i)
+      encoding->map[i] = i >= 0x80 && i < 0xA0 ? kUpper[static_cast<std::size_t>(i - 0x80)] : i;
     encoding->data = nullptr;
     encoding->convert = nullptr;
     encoding->release = nullptr;
@@ -242,7 +247,8 @@ class DocumentBuilder {
   std::vector<std::string> text_;
 };
 
-Result<std::unique_ptr<Document>> Document::parse(std::string_view bytes, const ModelLimits& limits, const Deadline& deadline) {
+Result<std::unique_ptr<Document>> Document::parse(std::string_view bytes, const ModelLimits& limits,
+                                                  const Deadline& deadline) {
   if (bytes.size() > limits.max_bytes)
     return Status::resource_exhausted("load PMML: " + std::to_string(bytes.size()) + " bytes are more than max_bytes " +
                                       std::to_string(limits.max_bytes));

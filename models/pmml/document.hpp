@@ -1,8 +1,8 @@
 #pragma once
 /// A PMML document as parsed: elements with their line numbers, attributes and text, read-only and compact.
 ///
-/// Names carry no namespace prefix. Subtrees that never matter to scoring (Extension, ModelStats, ModelExplanation, ...)
-/// are not kept. DOCTYPE is refused, so there are no entities to expand.
+/// Names carry no namespace prefix. Subtrees that never matter to scoring (Extension, ModelStats, ModelExplanation,
+/// ...) are not kept. DOCTYPE is refused, so there are no entities to expand.
 
 #include <chrono>
 #include <cstdint>
@@ -22,7 +22,8 @@ namespace weir::pmml {
 /// The end of a load's time budget.
 class Deadline {
  public:
-  explicit Deadline(std::int64_t budget_ms) : end_(std::chrono::steady_clock::now() + std::chrono::milliseconds(budget_ms)) {}
+  explicit Deadline(std::int64_t budget_ms)
+      : end_(std::chrono::steady_clock::now() + std::chrono::milliseconds(budget_ms)) {}
   [[nodiscard]] bool passed() const { return std::chrono::steady_clock::now() >= end_; }
 
  private:
@@ -91,7 +92,8 @@ inline constexpr std::size_t kMaxNames = 60'000;
 class Document {
  public:
   /// Parses; fails on malformed XML, DOCTYPE or a bound, naming the line.
-  static Result<std::unique_ptr<Document>> parse(std::string_view bytes, const ModelLimits& limits, const Deadline& deadline);
+  static Result<std::unique_ptr<Document>> parse(std::string_view bytes, const ModelLimits& limits,
+                                                 const Deadline& deadline);
   Document(const Document&) = delete;
   Document& operator=(const Document&) = delete;
 

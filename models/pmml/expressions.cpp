@@ -7,7 +7,8 @@ namespace weir::pmml {
 
 Element Compiler::expression_of(Element holder) {
   static constexpr std::array<std::string_view, 10> kExpressions = {
-      "Constant", "FieldRef", "NormContinuous", "NormDiscrete", "Discretize", "MapValues", "Apply", "Aggregate", "TextIndex", "Lag"};
+      "Constant",  "FieldRef", "NormContinuous", "NormDiscrete", "Discretize",
+      "MapValues", "Apply",    "Aggregate",      "TextIndex",    "Lag"};
   for (const Element child : holder)
     if (std::find(kExpressions.begin(), kExpressions.end(), child.name()) != kExpressions.end()) return child;
   return {};
@@ -96,11 +97,15 @@ Operand Compiler::norm_continuous(Element at, Scope& scope, BlockBuilder& block)
     return value;
   }
   const std::string_view outliers = at.attribute_or("outliers", "asIs");
-  if (outliers == "asMissingValues") line.outliers = Outliers::kAsMissing;
-  else if (outliers == "asExtremeValues") line.outliers = Outliers::kAsExtreme;
-  else if (outliers != "asIs") problems_.unsupported(at, "outliers", "'" + std::string(outliers) + "'");
+  if (outliers == "asMissingValues")
+    line.outliers = Outliers::kAsMissing;
+  else if (outliers == "asExtremeValues")
+    line.outliers = Outliers::kAsExtreme;
+  else if (outliers != "asIs")
+    problems_.unsupported(at, "outliers", "'" + std::string(outliers) + "'");
   tables_.interpolations.push_back(std::move(line));
-  value.slot = emit(block, Op::kNormContinuous, value.slot, static_cast<std::uint32_t>(tables_.interpolations.size() - 1));
+  value.slot =
+      emit(block, Op::kNormContinuous, value.slot, static_cast<std::uint32_t>(tables_.interpolations.size() - 1));
   value.constant = false;
   return with_default(value, at, "mapMissingTo", block);
 }
@@ -134,7 +139,10 @@ Operand Compiler::discretize(Element at, Scope& scope, BlockBuilder& block) {
   }
   if (const auto text = at.attribute("defaultValue")) bins.otherwise = literal(at, "defaultValue", *text, type);
   tables_.bins.push_back(std::move(bins));
-  const Operand result{emit(block, Op::kDiscretize, value.slot, static_cast<std::uint32_t>(tables_.bins.size() - 1)), type, false, {},
+  const Operand result{emit(block, Op::kDiscretize, value.slot, static_cast<std::uint32_t>(tables_.bins.size() - 1)),
+                       type,
+                       false,
+                       {},
                        kMissing};
   return with_default(result, at, "mapMissingTo", block);
 }
@@ -182,7 +190,11 @@ Operand Compiler::map_values(Element at, Scope& scope, BlockBuilder& block) {
   }
   map.finish();
   tables_.maps.push_back(std::move(map));
-  Operand result{emit(block, Op::kMapValues, slots, static_cast<std::uint32_t>(tables_.maps.size() - 1)), type, false, {}, kMissing};
+  Operand result{emit(block, Op::kMapValues, slots, static_cast<std::uint32_t>(tables_.maps.size() - 1)),
+                 type,
+                 false,
+                 {},
+                 kMissing};
   // A missing input gives mapMissingTo, or missing: never the default value.
   std::uint32_t missing = 0;
   if (const auto text = at.attribute("mapMissingTo")) missing = literal_operand(at, "mapMissingTo", *text, type).slot;

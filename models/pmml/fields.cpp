@@ -11,8 +11,9 @@ void read_data_field(Compiler& compiler, const DataField& field, Treatment& trea
   for (const Element child : field.element) {
     if (child.is("Interval")) {
       const std::string_view closure = child.attribute_or("closure", "closedClosed");
-      treatment.intervals.push_back({compiler.number(child, "leftMargin", -INFINITY), compiler.number(child, "rightMargin", INFINITY),
-                                     closure.starts_with("open"), closure.ends_with("Open"), 0});
+      treatment.intervals.push_back({compiler.number(child, "leftMargin", -INFINITY),
+                                     compiler.number(child, "rightMargin", INFINITY), closure.starts_with("open"),
+                                     closure.ends_with("Open"), 0});
     }
     if (!child.is("Value")) continue;
     const std::string_view text = compiler.required(child, "value");
@@ -20,10 +21,14 @@ void read_data_field(Compiler& compiler, const DataField& field, Treatment& trea
     // A missing or invalid marker need not be a value of the field's type.
     if (property != "valid" && !field.type.is_text() && !parse_value(field.type, text)) continue;
     const double value = compiler.literal(child, "value", text, field.type);
-    if (property == "valid") treatment.valid_values.push_back(value);
-    else if (property == "invalid") treatment.invalid_values.push_back(value);
-    else if (property == "missing") treatment.missing_values.push_back(value);
-    else compiler.problems().unsupported(child, "property", "'" + std::string(property) + "'");
+    if (property == "valid")
+      treatment.valid_values.push_back(value);
+    else if (property == "invalid")
+      treatment.invalid_values.push_back(value);
+    else if (property == "missing")
+      treatment.missing_values.push_back(value);
+    else
+      compiler.problems().unsupported(child, "property", "'" + std::string(property) + "'");
   }
   std::sort(treatment.valid_values.begin(), treatment.valid_values.end());
   std::sort(treatment.invalid_values.begin(), treatment.invalid_values.end());
@@ -34,10 +39,14 @@ void read_data_field(Compiler& compiler, const DataField& field, Treatment& trea
 void read_mining_field(Compiler& compiler, Element at, Treatment& treatment) {
   Problems& problems = compiler.problems();
   const std::string_view invalid = at.attribute_or("invalidValueTreatment", "returnInvalid");
-  if (invalid == "asIs") treatment.invalid = Invalid::kAsIs;
-  else if (invalid == "asMissing") treatment.invalid = Invalid::kAsMissing;
-  else if (invalid == "asValue") treatment.invalid = Invalid::kAsValue;
-  else if (invalid != "returnInvalid") problems.unsupported(at, "invalidValueTreatment", "'" + std::string(invalid) + "'");
+  if (invalid == "asIs")
+    treatment.invalid = Invalid::kAsIs;
+  else if (invalid == "asMissing")
+    treatment.invalid = Invalid::kAsMissing;
+  else if (invalid == "asValue")
+    treatment.invalid = Invalid::kAsValue;
+  else if (invalid != "returnInvalid")
+    problems.unsupported(at, "invalidValueTreatment", "'" + std::string(invalid) + "'");
   if (const auto text = at.attribute("invalidValueReplacement")) {
     treatment.invalid_replacement = compiler.literal(at, "invalidValueReplacement", *text, treatment.type);
     // PMML 4.3 wrote asIs together with a replacement.
@@ -49,9 +58,12 @@ void read_mining_field(Compiler& compiler, Element at, Treatment& treatment) {
     treatment.missing_replacement = compiler.literal(at, "missingValueReplacement", *text, treatment.type);
   treatment.missing_is_invalid = at.attribute_or("missingValueTreatment", "asIs") == "returnInvalid";
   const std::string_view outliers = at.attribute_or("outliers", "asIs");
-  if (outliers == "asMissingValues") treatment.outliers = Outliers::kAsMissing;
-  else if (outliers == "asExtremeValues") treatment.outliers = Outliers::kAsExtreme;
-  else if (outliers != "asIs") problems.unsupported(at, "outliers", "'" + std::string(outliers) + "'");
+  if (outliers == "asMissingValues")
+    treatment.outliers = Outliers::kAsMissing;
+  else if (outliers == "asExtremeValues")
+    treatment.outliers = Outliers::kAsExtreme;
+  else if (outliers != "asIs")
+    problems.unsupported(at, "outliers", "'" + std::string(outliers) + "'");
   if (treatment.outliers != Outliers::kAsIs) {
     treatment.low = compiler.number(at, "lowValue", -INFINITY);
     treatment.high = compiler.number(at, "highValue", INFINITY);
@@ -59,9 +71,10 @@ void read_mining_field(Compiler& compiler, Element at, Treatment& treatment) {
 }
 
 void settle(Treatment& treatment) {
-  const bool checked = treatment.invalid != Invalid::kAsIs &&
-                       (!treatment.intervals.empty() || !treatment.valid_values.empty() || !treatment.invalid_values.empty() ||
-                        treatment.type.data == DataType::kInteger || treatment.type.data == DataType::kBoolean);
+  const bool checked =
+      treatment.invalid != Invalid::kAsIs &&
+      (!treatment.intervals.empty() || !treatment.valid_values.empty() || !treatment.invalid_values.empty() ||
+       treatment.type.data == DataType::kInteger || treatment.type.data == DataType::kBoolean);
   treatment.plain = !checked && treatment.missing_values.empty() && is_missing(treatment.missing_replacement) &&
                     !treatment.missing_is_invalid && treatment.outliers == Outliers::kAsIs &&
                     treatment.type.data != DataType::kFloat;
@@ -74,7 +87,8 @@ bool is_valid(const Treatment& at, double value) noexcept {
   if (at.intervals.empty() && at.valid_values.empty()) return true;
   if (std::binary_search(at.valid_values.begin(), at.valid_values.end(), value)) return true;
   return std::any_of(at.intervals.begin(), at.intervals.end(), [value](const Bin& range) {
-    return (range.low_open ? value > range.low : value >= range.low) && (range.high_open ? value < range.high : value <= range.high);
+    return (range.low_open ? value > range.low : value >= range.low) &&
+           (range.high_open ? value < range.high : value <= range.high);
   });
 }
 
@@ -160,7 +174,8 @@ void compile_mining_schema(ModelBuild& build, bool top, Scope& parent) {
       continue;
     }
     const bool asks = at.attribute("missingValueReplacement") || at.attribute_or("outliers", "asIs") != "asIs" ||
-                      at.attribute("invalidValueReplacement") || at.attribute_or("invalidValueTreatment", "") == "asMissing";
+                      at.attribute("invalidValueReplacement") ||
+                      at.attribute_or("invalidValueTreatment", "") == "asMissing";
     if (!asks) continue;
     const Operand operand = compiler.field(name, parent, at, "name");
     treatment.type = operand.type;

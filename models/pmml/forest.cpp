@@ -21,16 +21,18 @@ class ForestBuilder {
     const bool classes = answer_.function == Function::kClassification;
     votes_ = how == Combination::kMajorityVote || how == Combination::kWeightedMajorityVote;
     const bool mean = how == Combination::kAverage || how == Combination::kWeightedAverage;
-    if (classes ? !(votes_ || mean) : !(mean || how == Combination::kSum || how == Combination::kWeightedSum)) return false;
+    if (classes ? !(votes_ || mean) : !(mean || how == Combination::kSum || how == Combination::kWeightedSum))
+      return false;
     if (ensemble_.missing == MissingPrediction::kSkipSegment) return false;
     forest_ = &forest;
     forest.classes = classes ? answer_.categories.size() : 0;
-    const bool weighted =
-        how == Combination::kWeightedSum || how == Combination::kWeightedAverage || how == Combination::kWeightedMajorityVote;
+    const bool weighted = how == Combination::kWeightedSum || how == Combination::kWeightedAverage ||
+                          how == Combination::kWeightedMajorityVote;
     std::size_t tests = 0;
     for (const Segment& segment : ensemble_.segments) {
-      auto* tree = segment.always && segment.unit->bare ? dynamic_cast<TreeEvaluator*>(segment.unit->evaluator.get()) : nullptr;
-      if (tree == nullptr) return false;
+      auto* tree =
+          segment.always && segment.unit->bare ? dynamic_cast<TreeEvaluator*>(segment.unit->evaluator.get()) : nullptr;
+      if (tree == nullptr || tree->tree().open_strategy != Tree::Open::kNo) return false;
       tests += tree->tree().nodes.size();
       forest.weights.push_back(weighted ? segment.weight : 1);
       if (!add(tree->tree(), segment)) return false;
@@ -147,11 +149,13 @@ class ForestBuilder {
       int& known = indicator_of_block_[static_cast<std::size_t>(test.value)];
       if (known >= 0) return known;
       if (indicators.size() >= kMostIndicators) return -1;
-      indicators.push_back({kind, test.slot, 0, tree.blocks[static_cast<std::size_t>(test.value)], compiler_.new_slot()});
+      indicators.push_back(
+          {kind, test.slot, 0, tree.blocks[static_cast<std::size_t>(test.value)], compiler_.new_slot()});
       return known = static_cast<int>(indicators.size() - 1);
     }
     for (std::size_t i = 0; i < indicators.size(); ++i)
-      if (indicators[i].test == kind && indicators[i].slot == test.slot && indicators[i].value == test.value) return static_cast<int>(i);
+      if (indicators[i].test == kind && indicators[i].slot == test.slot && indicators[i].value == test.value)
+        return static_cast<int>(i);
     if (indicators.size() >= kMostIndicators) return -1;
     indicators.push_back({kind, test.slot, test.value, {}, compiler_.new_slot()});
     return static_cast<int>(indicators.size() - 1);
@@ -176,8 +180,9 @@ class ForestBuilder {
     const auto row = static_cast<double>(forest_->distributions.size());
     std::vector<double> probabilities(forest_->classes, 0);
     for (std::size_t i = 0; i < segment.classes.size(); ++i)
-      probabilities[segment.classes[i]] =
-          leaf.distribution != Tree::kNone ? tree.distributions[leaf.distribution + i] : static_cast<double>(i) == leaf.score ? 1 : 0;
+      probabilities[segment.classes[i]] = leaf.distribution != Tree::kNone ? tree.distributions[leaf.distribution + i]
+                                          : static_cast<double>(i) == leaf.score ? 1
+                                                                                 : 0;
     forest_->distributions.insert(forest_->distributions.end(), probabilities.begin(), probabilities.end());
     return row;
   }
@@ -263,7 +268,8 @@ void ForestEvaluator::evaluate(Frame& frame) const noexcept {
 
 void ForestEvaluator::evaluate_number(Frame& frame) const noexcept {
   const Ensemble& ensemble = general_->ensemble();
-  const bool mean = ensemble.combination == Combination::kAverage || ensemble.combination == Combination::kWeightedAverage;
+  const bool mean =
+      ensemble.combination == Combination::kAverage || ensemble.combination == Combination::kWeightedAverage;
   double sum = 0, weights = 0;
   float float_sum = 0;
   double leaves[kWidth];
@@ -277,8 +283,10 @@ void ForestEvaluator::evaluate_number(Frame& frame) const noexcept {
       weights += weight;
     }
   }
-  if (ensemble.float_math) sum = mean ? static_cast<double>(float_sum / static_cast<float>(weights)) : static_cast<double>(float_sum);
-  else if (mean) sum /= weights;
+  if (ensemble.float_math)
+    sum = mean ? static_cast<double>(float_sum / static_cast<float>(weights)) : static_cast<double>(float_sum);
+  else if (mean)
+    sum /= weights;
   frame.slots[answer_.value] = sum;
 }
 
@@ -297,7 +305,8 @@ bool ForestEvaluator::evaluate_classes(Frame& frame) const noexcept {
       const double weight = forest_.weights[first + k];
       weights += weight;
       const auto leaf = static_cast<std::size_t>(leaves[k]);
-      if (votes) sums[leaf] += weight;
+      if (votes)
+        sums[leaf] += weight;
       else
         for (std::size_t i = 0; i < forest_.classes; ++i) sums[i] += weight * forest_.distributions[leaf + i];
     }
@@ -312,7 +321,8 @@ std::size_t ForestEvaluator::memory_bytes() const noexcept {
          forest_.distributions.size() * sizeof(double) + forest_.indicators.size() * sizeof(Indicator);
 }
 
-std::unique_ptr<Evaluator> make_fast(std::unique_ptr<MiningEvaluator> general, const Answer& answer, Compiler& compiler) {
+std::unique_ptr<Evaluator> make_fast(std::unique_ptr<MiningEvaluator> general, const Answer& answer,
+                                     Compiler& compiler) {
   Forest forest;
   if (!ForestBuilder(general->ensemble(), answer, compiler).build(forest)) return general;
   return std::make_unique<ForestEvaluator>(std::move(general), std::move(forest), answer);

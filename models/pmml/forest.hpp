@@ -1,9 +1,9 @@
 #pragma once
 /// Ensembles of trees in a form made for speed: all trees in one array of 16-byte nodes, eight walked side by side.
 ///
-/// Every test becomes `x <= threshold`: other orders turn around or take the next smaller number, and tests on categories
-/// (equality, sets, compound predicates) become indicator slots that are computed once a row, however many trees ask. A
-/// row with a missing value takes the general way (MiningEvaluator), which knows all strategies.
+/// Every test becomes `x <= threshold`: other orders turn around or take the next smaller number, and tests on
+/// categories (equality, sets, compound predicates) become indicator slots that are computed once a row, however many
+/// trees ask. A row with a missing value takes the general way (MiningEvaluator), which knows all strategies.
 
 #include <memory>
 #include <vector>
@@ -13,8 +13,8 @@
 
 namespace weir::pmml {
 
-/// Goes to `left` when the slot's value is <= threshold, else to `left` + 1. A leaf goes to itself: it reads slot 0, which
-/// is always missing, and its `left` is the node before.
+/// Goes to `left` when the slot's value is <= threshold, else to `left` + 1. A leaf goes to itself: it reads slot 0,
+/// which is always missing, and its `left` is the node before.
 struct ForestNode {
   double threshold;
   std::uint32_t slot;
@@ -26,8 +26,8 @@ static_assert(sizeof(ForestNode) == 16);
 struct Indicator {
   Test test;
   std::uint32_t slot;
-  double value;        ///< to equal, or the index of a set
-  Block block;         ///< of a compound predicate
+  double value;  ///< to equal, or the index of a set
+  Block block;   ///< of a compound predicate
   std::uint32_t target;
 };
 
@@ -68,6 +68,7 @@ class ForestEvaluator final : public Evaluator {
 };
 
 /// The same ensemble in the fast form, or `general` itself when it does not fit.
-std::unique_ptr<Evaluator> make_fast(std::unique_ptr<MiningEvaluator> general, const Answer& answer, Compiler& compiler);
+std::unique_ptr<Evaluator> make_fast(std::unique_ptr<MiningEvaluator> general, const Answer& answer,
+                                     Compiler& compiler);
 
 }  // namespace weir::pmml

@@ -136,12 +136,14 @@ void Compiler::define_functions(Element holder) {
 
 // Makes all arguments texts as soon as one is: constants take the others' type.
 void Compiler::unify(Element at, std::vector<Operand>& arguments, BlockBuilder& block) {
-  const auto typed = std::find_if(arguments.begin(), arguments.end(), [](const Operand& o) { return !o.constant && o.slot != 0; });
+  const auto typed =
+      std::find_if(arguments.begin(), arguments.end(), [](const Operand& o) { return !o.constant && o.slot != 0; });
   if (typed != arguments.end())
     for (Operand& argument : arguments)
       if (argument.constant && (argument.type.is_text() != typed->type.is_text() || typed->type.is_calendar()))
         argument = cast(argument, typed->type, block, at);
-  const bool text = std::any_of(arguments.begin(), arguments.end(), [](const Operand& o) { return o.slot != 0 && o.type.is_text(); });
+  const bool text =
+      std::any_of(arguments.begin(), arguments.end(), [](const Operand& o) { return o.slot != 0 && o.type.is_text(); });
   if (text)
     for (Operand& argument : arguments) argument = cast(argument, kStringType, block, at);
 }
@@ -227,16 +229,20 @@ Operand Compiler::apply_defined(Element at, Element definition, std::vector<Oper
       Operand value = arguments[count];
       if (const auto type = parameter.attribute("dataType")) {
         const auto named = type_named(*type);
-        if (named) value = cast(value, *named, block, parameter);
-        else problems_.unsupported(parameter, "dataType", "type '" + std::string(*type) + "'");
+        if (named)
+          value = cast(value, *named, block, parameter);
+        else
+          problems_.unsupported(parameter, "dataType", "type '" + std::string(*type) + "'");
       }
-      if (!parameters.define(required(parameter, "name"), value)) problems_.wrong(parameter, "name", "is defined twice");
+      if (!parameters.define(required(parameter, "name"), value))
+        problems_.wrong(parameter, "name", "is defined twice");
     }
     ++count;
   }
   if (count != arguments.size()) {
-    problems_.wrong(at, "function", "'" + std::string(name) + "' takes " + std::to_string(count) + " arguments, not " +
-                                        std::to_string(arguments.size()));
+    problems_.wrong(at, "function",
+                    "'" + std::string(name) + "' takes " + std::to_string(count) + " arguments, not " +
+                        std::to_string(arguments.size()));
     return {};
   }
   expanding_.push_back(name);
@@ -245,26 +251,32 @@ Operand Compiler::apply_defined(Element at, Element definition, std::vector<Oper
   return result;
 }
 
-Operand Compiler::apply_comparison(Element at, std::string_view function, Op op, std::vector<Operand>& arguments, BlockBuilder& block) {
+Operand Compiler::apply_comparison(Element at, std::string_view function, Op op, std::vector<Operand>& arguments,
+                                   BlockBuilder& block) {
   if (arguments.size() != 2) {
-    problems_.wrong(at, "function", "'" + std::string(function) + "' takes 2 arguments, not " + std::to_string(arguments.size()));
+    problems_.wrong(at, "function",
+                    "'" + std::string(function) + "' takes 2 arguments, not " + std::to_string(arguments.size()));
     return {};
   }
   return {emit(block, op, arguments[0].slot, arguments[1].slot), kBooleanType, false, {}, kMissing};
 }
 
-Operand Compiler::apply_builtin(Element at, std::string_view function, std::vector<Operand>& arguments, BlockBuilder& block) {
+Operand Compiler::apply_builtin(Element at, std::string_view function, std::vector<Operand>& arguments,
+                                BlockBuilder& block) {
   const auto* comparison =
       std::find_if(kComparisons.begin(), kComparisons.end(), [&](const Comparison& c) { return c.name == function; });
   if (comparison != kComparisons.end()) {
     unify(at, arguments, block);
-    const bool texts = std::any_of(arguments.begin(), arguments.end(), [](const Operand& o) { return o.slot != 0 && o.type.is_text(); });
+    const bool texts = std::any_of(arguments.begin(), arguments.end(),
+                                   [](const Operand& o) { return o.slot != 0 && o.type.is_text(); });
     return apply_comparison(at, function, texts ? comparison->texts : comparison->numbers, arguments, block);
   }
-  const auto* builtin = std::find_if(kBuiltins.begin(), kBuiltins.end(), [&](const Builtin& b) { return b.name == function; });
+  const auto* builtin =
+      std::find_if(kBuiltins.begin(), kBuiltins.end(), [&](const Builtin& b) { return b.name == function; });
   if (builtin == kBuiltins.end()) return apply_text(at, function, arguments, block);
   if (arguments.size() < builtin->least || arguments.size() > builtin->most) {
-    problems_.wrong(at, "function", "'" + std::string(function) + "' does not take " + std::to_string(arguments.size()) + " arguments");
+    problems_.wrong(at, "function",
+                    "'" + std::string(function) + "' does not take " + std::to_string(arguments.size()) + " arguments");
     return {};
   }
   if (builtin->op == Op::kIsIn || builtin->op == Op::kIsNotIn) {
@@ -301,12 +313,14 @@ std::uint32_t Compiler::regex_index(Element at, std::string_view pattern) {
   options.set_log_errors(false);
   options.set_max_mem(1 << 20);
   auto regex = std::make_unique<RE2>(re2::StringPiece(pattern.data(), pattern.size()), options);
-  if (!regex->ok()) problems_.wrong(at, "function", "regular expression '" + std::string(pattern) + "': " + regex->error());
+  if (!regex->ok())
+    problems_.wrong(at, "function", "regular expression '" + std::string(pattern) + "': " + regex->error());
   tables_.regexes.push_back(std::move(regex));
   return static_cast<std::uint32_t>(tables_.regexes.size() - 1);
 }
 
-Operand Compiler::apply_text(Element at, std::string_view function, std::vector<Operand>& arguments, BlockBuilder& block) {
+Operand Compiler::apply_text(Element at, std::string_view function, std::vector<Operand>& arguments,
+                             BlockBuilder& block) {
   struct TextFunction {
     std::string_view name;
     std::size_t least, most;
@@ -321,10 +335,12 @@ Operand Compiler::apply_text(Element at, std::string_view function, std::vector<
                                                               {"matches", 2, 2, Op::kMatches},
                                                               {"stringLength", 1, 1, Op::kStringLength},
                                                               {"formatNumber", 2, 2, Op::kFormatNumber}}};
-  const auto* found = std::find_if(kFunctions.begin(), kFunctions.end(), [&](const TextFunction& f) { return f.name == function; });
+  const auto* found =
+      std::find_if(kFunctions.begin(), kFunctions.end(), [&](const TextFunction& f) { return f.name == function; });
   if (found == kFunctions.end()) return apply_date(at, function, arguments, block);
   if (arguments.size() < found->least || arguments.size() > found->most) {
-    problems_.wrong(at, "function", "'" + std::string(function) + "' does not take " + std::to_string(arguments.size()) + " arguments");
+    problems_.wrong(at, "function",
+                    "'" + std::string(function) + "' does not take " + std::to_string(arguments.size()) + " arguments");
     return {};
   }
   const auto constant_text = [&](std::size_t i) -> std::string {
@@ -358,9 +374,12 @@ Operand Compiler::apply_text(Element at, std::string_view function, std::vector<
       std::string replacement;
       const std::string java = constant_text(2);
       for (std::size_t i = 0; i < java.size(); ++i) {
-        if (java[i] == '$' && i + 1 < java.size() && java[i + 1] >= '0' && java[i + 1] <= '9') replacement += '\\';
-        else if (java[i] == '\\') replacement += i + 1 < java.size() && java[i + 1] == '$' ? "" : "\\\\";
-        else replacement += java[i];
+        if (java[i] == '$' && i + 1 < java.size() && java[i + 1] >= '0' && java[i + 1] <= '9')
+          replacement += '\\';
+        else if (java[i] == '\\')
+          replacement += i + 1 < java.size() && java[i + 1] == '$' ? "" : "\\\\";
+        else
+          replacement += java[i];
       }
       const std::vector<std::uint32_t> slots = {arguments[0].slot, format_index(replacement)};
       result.slot = new_slot();
@@ -379,7 +398,8 @@ Operand Compiler::apply_text(Element at, std::string_view function, std::vector<
   }
 }
 
-Operand Compiler::apply_date(Element at, std::string_view function, std::vector<Operand>& arguments, BlockBuilder& block) {
+Operand Compiler::apply_date(Element at, std::string_view function, std::vector<Operand>& arguments,
+                             BlockBuilder& block) {
   const auto expects = [&](std::size_t count) {
     if (arguments.size() == count) return true;
     problems_.wrong(at, "function", "'" + std::string(function) + "' takes " + std::to_string(count) + " arguments");
@@ -398,13 +418,15 @@ Operand Compiler::apply_date(Element at, std::string_view function, std::vector<
   if (function == "dateDaysSinceYear") {
     if (!expects(2)) return {};
     const Type date{DataType::kDate, OpType::kOrdinal, 0};
-    Operand days = cast(cast(arguments[0], date, block, at), Type{DataType::kDateDaysSince, OpType::kContinuous, year(arguments[1])}, block, at);
+    Operand days = cast(cast(arguments[0], date, block, at),
+                        Type{DataType::kDateDaysSince, OpType::kContinuous, year(arguments[1])}, block, at);
     days.type = kIntegerType;
     return days;
   }
   if (function == "dateSecondsSinceYear") {
     if (!expects(2)) return {};
-    Operand seconds = cast(moment(arguments[0]), Type{DataType::kDateTimeSecondsSince, OpType::kContinuous, year(arguments[1])}, block, at);
+    Operand seconds = cast(moment(arguments[0]),
+                           Type{DataType::kDateTimeSecondsSince, OpType::kContinuous, year(arguments[1])}, block, at);
     seconds.type = kIntegerType;
     return seconds;
   }
@@ -419,8 +441,11 @@ Operand Compiler::apply_date(Element at, std::string_view function, std::vector<
       problems_.unsupported(at, "function", "'formatDatetime' with a computed format");
       return {};
     }
-    return {emit(block, Op::kFormatDatetime, moment(arguments[0]).slot, format_index(std::string(arguments[1].text))), kStringType, false,
-            {}, kMissing};
+    return {emit(block, Op::kFormatDatetime, moment(arguments[0]).slot, format_index(std::string(arguments[1].text))),
+            kStringType,
+            false,
+            {},
+            kMissing};
   }
   problems_.unsupported(at, "function", "function '" + std::string(function) + "'");
   return {};

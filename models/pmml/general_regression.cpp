@@ -1,4 +1,5 @@
-// GeneralRegressionModel: linear, log-linear, generalised linear, multinomial and ordinal regressions over a parameter matrix.
+// GeneralRegressionModel: linear, log-linear, generalised linear, multinomial and ordinal regressions over a parameter
+// matrix.
 
 #include <algorithm>
 #include <array>
@@ -9,12 +10,19 @@
 namespace weir::pmml {
 namespace {
 
-enum class Kind { kRegression, kGeneralLinear, kLogLinear, kMultinomialLogistic, kOrdinalMultinomial, kGeneralizedLinear };
+enum class Kind {
+  kRegression,
+  kGeneralLinear,
+  kLogLinear,
+  kMultinomialLogistic,
+  kOrdinalMultinomial,
+  kGeneralizedLinear
+};
 enum class Link { kIdentity, kLog, kLogc, kLogit, kProbit, kCloglog, kLoglog, kCauchit, kNegbin, kOddspower, kPower };
 
 std::optional<Link> link_named(std::string_view name) {
-  static constexpr std::array<std::string_view, 11> kNames = {"identity", "log",     "logc",   "logit",     "probit", "cloglog",
-                                                              "loglog",   "cauchit", "negbin", "oddspower", "power"};
+  static constexpr std::array<std::string_view, 11> kNames = {
+      "identity", "log", "logc", "logit", "probit", "cloglog", "loglog", "cauchit", "negbin", "oddspower", "power"};
   const auto* found = std::find(kNames.begin(), kNames.end(), name);
   if (found == kNames.end()) return std::nullopt;
   return static_cast<Link>(found - kNames.begin());
@@ -50,7 +58,8 @@ struct GeneralRegression {
 
 class GeneralRegressionEvaluator final : public Evaluator {
  public:
-  GeneralRegressionEvaluator(GeneralRegression model, const Answer& answer) : model_(std::move(model)), answer_(answer) {}
+  GeneralRegressionEvaluator(GeneralRegression model, const Answer& answer)
+      : model_(std::move(model)), answer_(answer) {}
 
   void evaluate(Frame& frame) const noexcept override {
     double* slots = frame.slots;
@@ -88,7 +97,8 @@ class GeneralRegressionEvaluator final : public Evaluator {
         rest -= p = inverse(model_.link, p, model_.link_parameter, model_.distribution_parameter);
       }
       for (std::size_t i = 0; i < count; ++i)
-        if (std::none_of(model_.tables.begin(), model_.tables.end(), [i](const RegressionTable& table) { return table.category == i; }))
+        if (std::none_of(model_.tables.begin(), model_.tables.end(),
+                         [i](const RegressionTable& table) { return table.category == i; }))
           probabilities[i] = rest;
     }
     choose_winner(answer_, frame);
@@ -107,15 +117,19 @@ class GeneralRegressionEvaluator final : public Evaluator {
 
 class GeneralRegressionCompiler {
  public:
-  explicit GeneralRegressionCompiler(ModelBuild& build) : build_(build), compiler_(build.compiler), problems_(compiler_.problems()) {}
+  explicit GeneralRegressionCompiler(ModelBuild& build)
+      : build_(build), compiler_(build.compiler), problems_(compiler_.problems()) {}
 
   std::unique_ptr<Evaluator> compile() {
     const std::string_view function = compiler_.required(build_.at, "functionName");
     const bool classes = function == "classification";
-    if (!classes && function != "regression") problems_.unsupported(build_.at, "functionName", "'" + std::string(function) + "'");
+    if (!classes && function != "regression")
+      problems_.unsupported(build_.at, "functionName", "'" + std::string(function) + "'");
     read_kind(classes);
-    if (classes) build_.start_classification();
-    else build_.unit.answer.value = compiler_.new_slot();
+    if (classes)
+      build_.start_classification();
+    else
+      build_.unit.answer.value = compiler_.new_slot();
     model_.offset = variable_or_value("offsetVariable", "offsetValue");
     model_.trials = variable_or_value("trialsVariable", "trialsValue");
     read_predictors();
@@ -123,9 +137,11 @@ class GeneralRegressionCompiler {
     read_coefficients(classes);
     if (classes) {
       build_.finish_classification();
-      const std::size_t open = build_.unit.answer.categories.size() - std::min(build_.unit.answer.categories.size(), model_.tables.size());
+      const std::size_t open =
+          build_.unit.answer.categories.size() - std::min(build_.unit.answer.categories.size(), model_.tables.size());
       if (open != 1 && model_.kind != Kind::kMultinomialLogistic)
-        problems_.wrong(build_.at, "", "one class must be left to the rest of the probability, not " + std::to_string(open));
+        problems_.wrong(build_.at, "",
+                        "one class must be left to the rest of the probability, not " + std::to_string(open));
     }
     if (model_.tables.empty()) problems_.wrong(build_.at, "", "ParamMatrix has no PCell");
     if (problems_.any()) return nullptr;
@@ -134,23 +150,27 @@ class GeneralRegressionCompiler {
 
  private:
   void read_kind(bool classes) {
-    static constexpr std::array<std::string_view, 6> kKinds = {"regression",          "generalLinear",      "logLinear",
-                                                               "multinomialLogistic", "ordinalMultinomial", "generalizedLinear"};
+    static constexpr std::array<std::string_view, 6> kKinds = {
+        "regression", "generalLinear", "logLinear", "multinomialLogistic", "ordinalMultinomial", "generalizedLinear"};
     const std::string_view name = compiler_.required(build_.at, "modelType");
     const auto* found = std::find(kKinds.begin(), kKinds.end(), name);
     if (found == kKinds.end()) return problems_.unsupported(build_.at, "modelType", "'" + std::string(name) + "'");
     model_.kind = static_cast<Kind>(found - kKinds.begin());
     const bool multinomial = model_.kind == Kind::kMultinomialLogistic || model_.kind == Kind::kOrdinalMultinomial;
-    if (multinomial && !classes) problems_.wrong(build_.at, "functionName", "a " + std::string(name) + " model classifies");
+    if (multinomial && !classes)
+      problems_.wrong(build_.at, "functionName", "a " + std::string(name) + " model classifies");
     if (model_.kind == Kind::kLogLinear) model_.link = Link::kLog;
     std::string_view attribute;
     if (model_.kind == Kind::kGeneralizedLinear) attribute = "linkFunction";
     if (model_.kind == Kind::kOrdinalMultinomial) attribute = "cumulativeLink";
     if (!attribute.empty()) {
-      const std::string_view link = model_.kind == Kind::kOrdinalMultinomial ? build_.at.attribute_or(attribute, "logit")
-                                                                             : compiler_.required(build_.at, attribute);
-      if (const auto named = link_named(link)) model_.link = *named;
-      else problems_.unsupported(build_.at, attribute, "'" + std::string(link) + "'");
+      const std::string_view link = model_.kind == Kind::kOrdinalMultinomial
+                                        ? build_.at.attribute_or(attribute, "logit")
+                                        : compiler_.required(build_.at, attribute);
+      if (const auto named = link_named(link))
+        model_.link = *named;
+      else
+        problems_.unsupported(build_.at, attribute, "'" + std::string(link) + "'");
     }
     model_.link_parameter = compiler_.number(build_.at, "linkParameter", 0);
     model_.distribution_parameter = compiler_.number(build_.at, "distParameter", 0);
@@ -158,7 +178,9 @@ class GeneralRegressionCompiler {
 
   std::uint32_t variable_or_value(std::string_view variable, std::string_view value) {
     if (const auto name = build_.at.attribute(variable))
-      return compiler_.cast(compiler_.field(*name, build_.scope, build_.at, variable), kDoubleType, build_.unit.prologue, build_.at).slot;
+      return compiler_
+          .cast(compiler_.field(*name, build_.scope, build_.at, variable), kDoubleType, build_.unit.prologue, build_.at)
+          .slot;
     if (build_.at.attribute(value)) return compiler_.constant_slot(compiler_.number(build_.at, value, 0));
     return 0;
   }
@@ -168,7 +190,8 @@ class GeneralRegressionCompiler {
       for (const Element at : factors)
         if (at.is("Predictor")) {
           factors_.insert(compiler_.required(at, "name"));
-          if (at.child("Categories") || at.child("Matrix")) problems_.unsupported(at, "", "a Predictor with Categories or a contrast Matrix");
+          if (at.child("Categories") || at.child("Matrix"))
+            problems_.unsupported(at, "", "a Predictor with Categories or a contrast Matrix");
         }
   }
 
@@ -195,13 +218,15 @@ class GeneralRegressionCompiler {
       const std::string_view text = compiler_.required(at, "value");
       std::uint32_t factor;
       if (factors_.contains(name)) {
-        factor = compiler_.emit(block, Op::kEqual, value.slot, compiler_.literal_operand(at, "value", text, value.type).slot);
+        factor = compiler_.emit(block, Op::kEqual, value.slot,
+                                compiler_.literal_operand(at, "value", text, value.type).slot);
       } else {
         const std::uint32_t number = compiler_.cast(value, kDoubleType, block, at).slot;
         const double exponent = compiler_.number(at, "value", 1);
         factor = exponent == 1 ? number : compiler_.emit(block, Op::kPow, number, compiler_.constant_slot(exponent));
       }
-      parameter->second = parameter->second == 0 ? factor : compiler_.emit(block, Op::kMultiply, parameter->second, factor);
+      parameter->second =
+          parameter->second == 0 ? factor : compiler_.emit(block, Op::kMultiply, parameter->second, factor);
     }
   }
 
@@ -220,13 +245,17 @@ class GeneralRegressionCompiler {
       const double beta = compiler_.required_number(at, "beta");
       const auto category = at.attribute("targetCategory");
       if (!classes || !category) {
-        if (parameter->second == 0) common_intercept += beta;
-        else common.emplace_back(parameter->second, beta);
+        if (parameter->second == 0)
+          common_intercept += beta;
+        else
+          common.emplace_back(parameter->second, beta);
         continue;
       }
       RegressionTable& table = table_of(build_.category(at, "targetCategory", *category));
-      if (parameter->second == 0) table.intercept += beta;
-      else table.linear.push_back({parameter->second, beta});
+      if (parameter->second == 0)
+        table.intercept += beta;
+      else
+        table.linear.push_back({parameter->second, beta});
     }
     if (!classes) model_.tables.emplace_back();
     // A binary regression may leave the class out: its coefficients are for the class that is not the reference.
@@ -235,7 +264,8 @@ class GeneralRegressionCompiler {
       const auto& categories = build_.unit.answer.categories;
       std::size_t chosen = categories.size() == 2 ? 1 : 0;
       if (categories.size() == 2 && categories[1].label == reference) chosen = 0;
-      if (categories.size() != 2) problems_.wrong(matrix, "", "cells without targetCategory need a target with two values");
+      if (categories.size() != 2)
+        problems_.wrong(matrix, "", "cells without targetCategory need a target with two values");
       table_of(chosen);
     }
     if (const auto reference = build_.at.attribute("targetReferenceCategory"); reference && classes)
@@ -263,6 +293,8 @@ class GeneralRegressionCompiler {
 
 }  // namespace
 
-std::unique_ptr<Evaluator> compile_general_regression(ModelBuild& build) { return GeneralRegressionCompiler(build).compile(); }
+std::unique_ptr<Evaluator> compile_general_regression(ModelBuild& build) {
+  return GeneralRegressionCompiler(build).compile();
+}
 
 }  // namespace weir::pmml

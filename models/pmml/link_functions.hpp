@@ -8,7 +8,17 @@
 
 namespace weir::pmml {
 
-enum class Normalization : unsigned char { kNone, kSimplemax, kSoftmax, kLogit, kProbit, kCloglog, kExp, kLoglog, kCauchit };
+enum class Normalization : unsigned char {
+  kNone,
+  kSimplemax,
+  kSoftmax,
+  kLogit,
+  kProbit,
+  kCloglog,
+  kExp,
+  kLoglog,
+  kCauchit
+};
 
 inline double inverse_link(Normalization normalization, double y) noexcept {
   switch (normalization) {

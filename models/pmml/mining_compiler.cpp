@@ -10,8 +10,8 @@ namespace {
 
 std::optional<Combination> combination_named(std::string_view name) {
   static constexpr std::array<std::string_view, 11> kNames = {
-      "modelChain", "selectFirst", "sum",            "weightedSum",  "average",           "weightedAverage",
-      "max",        "median",      "weightedMedian", "majorityVote", "weightedMajorityVote"};
+      "modelChain", "selectFirst",    "sum",          "weightedSum",         "average", "weightedAverage", "max",
+      "median",     "weightedMedian", "majorityVote", "weightedMajorityVote"};
   const auto* found = std::find(kNames.begin(), kNames.end(), name);
   if (found == kNames.end()) {
     if (name == "x-weightedSum") return Combination::kWeightedSum;
@@ -25,14 +25,18 @@ Function function_named(Compiler& compiler, Element at) {
   const std::string_view name = compiler.required(at, "functionName");
   if (name == "classification") return Function::kClassification;
   if (name == "clustering") return Function::kClustering;
-  if (name != "regression" && !name.empty()) compiler.problems().unsupported(at, "functionName", "'" + std::string(name) + "'");
+  if (name != "regression" && !name.empty())
+    compiler.problems().unsupported(at, "functionName", "'" + std::string(name) + "'");
   return Function::kRegression;
 }
 
 class MiningCompiler {
  public:
   explicit MiningCompiler(ModelBuild& build)
-      : build_(build), compiler_(build.compiler), problems_(compiler_.problems()), chain_scope_(&build.scope, &build.unit.prologue) {}
+      : build_(build),
+        compiler_(build.compiler),
+        problems_(compiler_.problems()),
+        chain_scope_(&build.scope, &build.unit.prologue) {}
 
   std::unique_ptr<Evaluator> compile() {
     const Element segmentation = build_.at.child("Segmentation");
@@ -63,9 +67,12 @@ class MiningCompiler {
     ensemble_.float_math = build_.float_math;
     const std::string_view missing =
         at.attribute_or("missingPredictionTreatment", at.attribute_or("x-missingPredictionTreatment", "continue"));
-    if (missing == "skipSegment") ensemble_.missing = MissingPrediction::kSkipSegment;
-    else if (missing == "returnMissing") ensemble_.missing = MissingPrediction::kReturnMissing;
-    else if (missing != "continue") problems_.unsupported(at, "missingPredictionTreatment", "'" + std::string(missing) + "'");
+    if (missing == "skipSegment")
+      ensemble_.missing = MissingPrediction::kSkipSegment;
+    else if (missing == "returnMissing")
+      ensemble_.missing = MissingPrediction::kReturnMissing;
+    else if (missing != "continue")
+      problems_.unsupported(at, "missingPredictionTreatment", "'" + std::string(missing) + "'");
     const std::string_view threshold = at.attribute("missingThreshold") ? "missingThreshold" : "x-missingThreshold";
     ensemble_.missing_threshold = compiler_.number(at, threshold, 1);
   }
@@ -86,19 +93,26 @@ class MiningCompiler {
     segment.always = predicate.is("True");
     const bool chain = ensemble_.combination == Combination::kModelChain;
     const bool same_function = model.attribute_or("functionName", "") == build_.at.attribute_or("functionName", "");
-    segment.unit = compile_model(model, chain_scope_, build_.document, false, !chain || same_function ? build_.target : nullptr);
+    segment.unit =
+        compile_model(model, chain_scope_, build_.document, false, !chain || same_function ? build_.target : nullptr);
     if (segment.unit == nullptr) return;
     if (chain)
-      for (const NamedOutput& output : segment.unit->outputs) publish(output);
+      for (const NamedOutput& output : segment.unit->outputs) {
+        publish(output);
+        if (!output.operand.constant && output.operand.slot != 0) segment.outputs.push_back(output.operand.slot);
+      }
     ensemble_.segments.push_back(std::move(segment));
   }
 
   // Later segments see the output, and so does who asks the whole model.
   void publish(const NamedOutput& output) {
     auto& outputs = build_.unit.outputs;
-    const auto known = std::find_if(outputs.begin(), outputs.end(), [&](const NamedOutput& at) { return at.name == output.name; });
-    if (known == outputs.end()) outputs.push_back(output);
-    else known->operand = output.operand;
+    const auto known =
+        std::find_if(outputs.begin(), outputs.end(), [&](const NamedOutput& at) { return at.name == output.name; });
+    if (known == outputs.end())
+      outputs.push_back(output);
+    else
+      known->operand = output.operand;
     names_.push_back(std::make_unique<std::string>(output.name));
     chain_scope_.redefine(*names_.back(), output.operand);
   }
@@ -117,10 +131,11 @@ class MiningCompiler {
           continue;
         }
         const Combination how = ensemble_.combination;
-        const bool shares = how != Combination::kModelChain && how != Combination::kSelectFirst && how != Combination::kMajorityVote &&
-                            how != Combination::kWeightedMajorityVote;
+        const bool shares = how != Combination::kModelChain && how != Combination::kSelectFirst &&
+                            how != Combination::kMajorityVote && how != Combination::kWeightedMajorityVote;
         if (shares && segment.unit->answer.probabilities == 0)
-          problems_.unsupported(build_.at, "", "a combination of probabilities with a " + segment.unit->kind + " that has none");
+          problems_.unsupported(build_.at, "",
+                                "a combination of probabilities with a " + segment.unit->kind + " that has none");
         for (const Category& category : segment.unit->answer.categories)
           segment.classes.push_back(static_cast<std::uint32_t>(build_.category(build_.at, "", category.label)));
       }
@@ -145,7 +160,8 @@ class MiningCompiler {
     auto& outputs = build_.unit.outputs;
     for (Segment& segment : ensemble_.segments) {
       for (const NamedOutput& output : segment.unit->outputs) {
-        auto known = std::find_if(outputs.begin(), outputs.end(), [&](const NamedOutput& at) { return at.name == output.name; });
+        auto known =
+            std::find_if(outputs.begin(), outputs.end(), [&](const NamedOutput& at) { return at.name == output.name; });
         if (known == outputs.end()) {
           outputs.push_back({output.name, {compiler_.new_slot(), output.operand.type, false, {}, kMissing}});
           known = outputs.end() - 1;

@@ -29,7 +29,8 @@ void MiningEvaluator::copy_answer(const Segment& from, Frame& frame) const noexc
   const double winner = slots[answer.winner];
   slots[answer_.winner] = is_missing(winner) ? kMissing : from.classes[static_cast<std::size_t>(winner)];
   if (answer_.probabilities == 0) return;
-  std::fill_n(slots + answer_.probabilities, answer_.categories.size(), is_missing(winner) || answer.probabilities == 0 ? kMissing : 0.0);
+  std::fill_n(slots + answer_.probabilities, answer_.categories.size(),
+              is_missing(winner) || answer.probabilities == 0 ? kMissing : 0.0);
   if (answer.probabilities == 0) return;
   for (std::size_t i = 0; i < from.classes.size(); ++i)
     slots[answer_.probabilities + from.classes[i]] = slots[answer.probabilities + i];
@@ -38,18 +39,27 @@ void MiningEvaluator::copy_answer(const Segment& from, Frame& frame) const noexc
 // The last segment that ran gives the answer.
 void MiningEvaluator::chain(Frame& frame) const noexcept {
   answer_missing(frame);
+  bool given_up = false;
   for (const Segment& segment : ensemble_.segments) {
-    if (!runs(segment, frame)) continue;
+    if (given_up || !runs(segment, frame)) {
+      for (const std::uint32_t slot : segment.outputs) frame.slots[slot] = kMissing;
+      continue;
+    }
     segment.unit->evaluate(frame);
     if (frame.failed) return;
-    if (ensemble_.missing == MissingPrediction::kReturnMissing && is_missing(frame.slots[segment.unit->answer.value]))
-      return answer_missing(frame);
-    if (&segment == &ensemble_.segments.back() || segment.unit->answer.function == answer_.function) copy_answer(segment, frame);
+    if (ensemble_.missing == MissingPrediction::kReturnMissing && is_missing(frame.slots[segment.unit->answer.value])) {
+      answer_missing(frame);
+      given_up = true;
+    } else if (&segment == &ensemble_.segments.back() || segment.unit->answer.function == answer_.function) {
+      copy_answer(segment, frame);
+    }
   }
 }
 
 void MiningEvaluator::select(Frame& frame) const noexcept {
   answer_missing(frame);
+  for (const Segment& segment : ensemble_.segments)
+    for (const auto& at : segment.exports) frame.slots[at.second] = kMissing;
   for (const Segment& segment : ensemble_.segments) {
     if (!runs(segment, frame)) continue;
     segment.unit->evaluate(frame);
@@ -66,7 +76,8 @@ void MiningEvaluator::combine_numbers(Frame& frame) const noexcept {
   double sum = 0, weights = 0, all_weights = 0, missing_weights = 0, largest = kMissing;
   float float_sum = 0;
   const Combination how = ensemble_.combination;
-  const bool weighted = how == Combination::kWeightedSum || how == Combination::kWeightedAverage || how == Combination::kWeightedMedian;
+  const bool weighted =
+      how == Combination::kWeightedSum || how == Combination::kWeightedAverage || how == Combination::kWeightedMedian;
   frame.slots[answer_.value] = kMissing;
   for (const Segment& segment : ensemble_.segments) {
     if (!runs(segment, frame)) continue;
@@ -89,7 +100,9 @@ void MiningEvaluator::combine_numbers(Frame& frame) const noexcept {
     ++count;
   }
   if (count == 0) return;
-  if (ensemble_.missing == MissingPrediction::kSkipSegment && missing_weights > ensemble_.missing_threshold * all_weights) return;
+  if (ensemble_.missing == MissingPrediction::kSkipSegment &&
+      missing_weights > ensemble_.missing_threshold * all_weights)
+    return;
   double result = sum;
   switch (how) {
     case Combination::kAverage:
@@ -162,7 +175,8 @@ void MiningEvaluator::combine_classes(Frame& frame) const noexcept {
     for (std::size_t i = 0; i < segment.classes.size(); ++i) sums[segment.classes[i]] += weight * probabilities[i];
     weights += weight;
   }
-  if (weights == 0 || (ensemble_.missing == MissingPrediction::kSkipSegment && missing_weights > ensemble_.missing_threshold * all_weights))
+  if (weights == 0 || (ensemble_.missing == MissingPrediction::kSkipSegment &&
+                       missing_weights > ensemble_.missing_threshold * all_weights))
     return answer_missing(frame);
   for (std::size_t i = 0; i < classes; ++i) sums[i] /= weights;
   choose_winner(answer_, frame);

@@ -30,6 +30,7 @@ struct Segment {
   std::unique_ptr<ModelUnit> unit;
   std::vector<std::uint32_t> classes;  ///< the segment's class i is the ensemble's class classes[i]
   std::vector<std::pair<std::uint32_t, std::uint32_t>> exports;  ///< selectFirst: slots to copy (from, to)
+  std::vector<std::uint32_t> outputs;  ///< modelChain: slots that others see; missing when the segment does not run
 };
 
 /// What a missing prediction of a segment means for the whole (PMML 4.4 missingPredictionTreatment).

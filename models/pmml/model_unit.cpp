@@ -7,7 +7,8 @@ namespace weir::pmml {
 
 bool is_model(std::string_view name) {
   static constexpr std::array<std::string_view, 3> kOthers = {"NeuralNetwork", "Scorecard", "AnomalyDetectionModel"};
-  return std::find(kOthers.begin(), kOthers.end(), name) != kOthers.end() || (name.size() > 5 && name.ends_with("Model"));
+  return std::find(kOthers.begin(), kOthers.end(), name) != kOthers.end() ||
+         (name.size() > 5 && name.ends_with("Model"));
 }
 
 std::size_t ModelBuild::category(Element where, std::string_view attribute, std::string_view text) {
@@ -46,7 +47,8 @@ void choose_winner(const Answer& answer, Frame& frame) noexcept {
   const double* probabilities = frame.slots + answer.probabilities;
   std::size_t best = answer.categories.size();
   for (std::size_t i = 0; i < answer.categories.size(); ++i)
-    if (!is_missing(probabilities[i]) && (best == answer.categories.size() || probabilities[i] > probabilities[best])) best = i;
+    if (!is_missing(probabilities[i]) && (best == answer.categories.size() || probabilities[i] > probabilities[best]))
+      best = i;
   const bool found = best < answer.categories.size();
   frame.slots[answer.winner] = found ? static_cast<double>(best) : kMissing;
   frame.slots[answer.value] = found ? answer.categories[best].value : kMissing;
@@ -60,23 +62,34 @@ std::unique_ptr<ModelUnit> compile_model(Element at, Scope& parent, DocumentCont
   unit->kind = at.name();
   Scope scope(&parent, &unit->prologue);
   ModelBuild build{document, compiler, at, scope, *unit, inherited_target, false, {}};
-  if (at.attribute_or("isScorable", "true") == "false") compiler.problems().unsupported(at, "isScorable", "a model that is not scorable");
+  if (at.attribute_or("isScorable", "true") == "false")
+    compiler.problems().unsupported(at, "isScorable", "a model that is not scorable");
   const std::string_view math = at.attribute_or("x-mathContext", "double");
   build.float_math = math == "float";
-  if (math != "float" && math != "double") compiler.problems().unsupported(at, "x-mathContext", "'" + std::string(math) + "'");
+  if (math != "float" && math != "double")
+    compiler.problems().unsupported(at, "x-mathContext", "'" + std::string(math) + "'");
   compile_mining_schema(build, top, parent);
   if (const Element local = at.child("LocalTransformations")) compiler.define_derived_fields(local, scope);
 
   const std::string_view name = at.name();
-  if (name == "RegressionModel") unit->evaluator = compile_regression(build);
-  else if (name == "TreeModel") unit->evaluator = compile_tree(build);
-  else if (name == "MiningModel") unit->evaluator = compile_mining(build);
-  else if (name == "NeuralNetwork") unit->evaluator = compile_neural_network(build);
-  else if (name == "GeneralRegressionModel") unit->evaluator = compile_general_regression(build);
-  else if (name == "ClusteringModel") unit->evaluator = compile_clustering(build);
-  else if (name == "SupportVectorMachineModel") unit->evaluator = compile_support_vector_machine(build);
-  else if (name == "RuleSetModel") unit->evaluator = compile_rule_set(build);
-  else compiler.problems().unsupported(at, "", "model kind " + std::string(name));
+  if (name == "RegressionModel")
+    unit->evaluator = compile_regression(build);
+  else if (name == "TreeModel")
+    unit->evaluator = compile_tree(build);
+  else if (name == "MiningModel")
+    unit->evaluator = compile_mining(build);
+  else if (name == "NeuralNetwork")
+    unit->evaluator = compile_neural_network(build);
+  else if (name == "GeneralRegressionModel")
+    unit->evaluator = compile_general_regression(build);
+  else if (name == "ClusteringModel")
+    unit->evaluator = compile_clustering(build);
+  else if (name == "SupportVectorMachineModel")
+    unit->evaluator = compile_support_vector_machine(build);
+  else if (name == "RuleSetModel")
+    unit->evaluator = compile_rule_set(build);
+  else
+    compiler.problems().unsupported(at, "", "model kind " + std::string(name));
   if (unit->evaluator == nullptr) return nullptr;
   compile_targets(build);
   compile_outputs(build);

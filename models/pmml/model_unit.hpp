@@ -21,15 +21,15 @@ struct Category {
 /// Where a model leaves its answer. Slot 0 stands for "does not have it".
 struct Answer {
   Function function = Function::kRegression;
-  Type type;                       ///< of `value`
-  std::uint32_t value = 0;         ///< predicted value
+  Type type;                ///< of `value`
+  std::uint32_t value = 0;  ///< predicted value
   std::vector<Category> categories;
-  std::uint32_t winner = 0;        ///< index of the predicted category
-  std::uint32_t probabilities = 0; ///< first of as many slots as there are categories
-  std::uint32_t confidences = 0;   ///< likewise
-  std::uint32_t entity = 0;        ///< id of the node, cluster, neuron, rule
+  std::uint32_t winner = 0;         ///< index of the predicted category
+  std::uint32_t probabilities = 0;  ///< first of as many slots as there are categories
+  std::uint32_t confidences = 0;    ///< likewise
+  std::uint32_t entity = 0;         ///< id of the node, cluster, neuron, rule
   Type entity_type = kStringType;
-  std::uint32_t affinities = 0;    ///< clustering: first of as many slots as there are categories
+  std::uint32_t affinities = 0;  ///< clustering: first of as many slots as there are categories
 };
 
 /// Computes a model's answer from the row's slots. Immutable; any thread.
@@ -108,7 +108,8 @@ struct ModelBuild {
   ModelUnit& unit;
   const DataField* target = nullptr;  ///< null when the model names none
   bool float_math = false;            ///< x-mathContext="float"
-  std::map<std::string, std::string, std::less<>> display_names;  ///< of predicted values that have another one for people
+  std::map<std::string, std::string, std::less<>>
+      display_names;  ///< of predicted values that have another one for people
 
   /// The type of the predicted value: the target's, else `otherwise`.
   [[nodiscard]] Type target_type(const Type& otherwise) const { return target != nullptr ? target->type : otherwise; }

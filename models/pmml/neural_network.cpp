@@ -11,14 +11,26 @@ namespace weir::pmml {
 namespace {
 
 enum class Activation : unsigned char {
-  kThreshold, kLogistic, kTanh, kIdentity, kExponential, kReciprocal, kSquare, kGauss, kSine, kCosine, kElliott, kArctan,
-  kRectifier, kRadialBasis,
+  kThreshold,
+  kLogistic,
+  kTanh,
+  kIdentity,
+  kExponential,
+  kReciprocal,
+  kSquare,
+  kGauss,
+  kSine,
+  kCosine,
+  kElliott,
+  kArctan,
+  kRectifier,
+  kRadialBasis,
 };
 
 std::optional<Activation> activation_named(std::string_view name) {
   static constexpr std::array<std::string_view, 14> kNames = {
-      "threshold", "logistic", "tanh", "identity", "exponential", "reciprocal", "square", "Gauss", "sine", "cosine", "Elliott", "arctan",
-      "rectifier", "radialBasis"};
+      "threshold", "logistic", "tanh",   "identity", "exponential", "reciprocal", "square",
+      "Gauss",     "sine",     "cosine", "Elliott",  "arctan",      "rectifier",  "radialBasis"};
   const auto* found = std::find(kNames.begin(), kNames.end(), name);
   if (found == kNames.end()) return std::nullopt;
   return static_cast<Activation>(found - kNames.begin());
@@ -62,19 +74,26 @@ struct Layer {
 
 class NetworkEvaluator final : public Evaluator {
  public:
-  NetworkEvaluator(std::vector<Layer> layers, std::vector<std::uint32_t> outputs, std::vector<double> ids, bool float_math,
-                   const Answer& answer)
-      : layers_(std::move(layers)), outputs_(std::move(outputs)), ids_(std::move(ids)), float_math_(float_math), answer_(answer) {}
+  NetworkEvaluator(std::vector<Layer> layers, std::vector<std::uint32_t> outputs, std::vector<double> ids,
+                   bool float_math, const Answer& answer)
+      : layers_(std::move(layers)),
+        outputs_(std::move(outputs)),
+        ids_(std::move(ids)),
+        float_math_(float_math),
+        answer_(answer) {}
 
   void evaluate(Frame& frame) const noexcept override {
     double* slots = frame.slots;
     for (const Layer& layer : layers_) {
-      if (layer.dense) run_dense(layer, slots);
-      else run_sparse(layer, slots);
+      if (layer.dense)
+        run_dense(layer, slots);
+      else
+        run_sparse(layer, slots);
       if (layer.normalization == Normalization::kSoftmax) softmax(slots + layer.first, layer.count);
       if (layer.normalization == Normalization::kSimplemax) simplemax(slots + layer.first, layer.count);
       if (float_math_)
-        for (std::uint32_t i = 0; i < layer.count; ++i) slots[layer.first + i] = static_cast<float>(slots[layer.first + i]);
+        for (std::uint32_t i = 0; i < layer.count; ++i)
+          slots[layer.first + i] = static_cast<float>(slots[layer.first + i]);
     }
     if (answer_.function == Function::kRegression) {
       slots[answer_.value] = slots[outputs_[0]];
@@ -94,7 +113,8 @@ class NetworkEvaluator final : public Evaluator {
 
   [[nodiscard]] std::size_t memory_bytes() const noexcept override {
     std::size_t bytes = sizeof(*this);
-    for (const Layer& layer : layers_) bytes += sizeof(layer) + layer.weights.size() * 8 + layer.sources.size() * 4 + layer.count * 32;
+    for (const Layer& layer : layers_)
+      bytes += sizeof(layer) + layer.weights.size() * 8 + layer.sources.size() * 4 + layer.count * 32;
     return bytes;
   }
 
@@ -150,23 +170,30 @@ class NetworkEvaluator final : public Evaluator {
 
 class NetworkCompiler {
  public:
-  explicit NetworkCompiler(ModelBuild& build) : build_(build), compiler_(build.compiler), problems_(compiler_.problems()) {}
+  explicit NetworkCompiler(ModelBuild& build)
+      : build_(build), compiler_(build.compiler), problems_(compiler_.problems()) {}
 
   std::unique_ptr<Evaluator> compile() {
     const std::string_view function = compiler_.required(build_.at, "functionName");
     Answer& answer = build_.unit.answer;
-    if (function == "classification") build_.start_classification();
-    else if (function == "regression") answer.value = compiler_.new_slot();
-    else problems_.unsupported(build_.at, "functionName", "'" + std::string(function) + "'");
+    if (function == "classification")
+      build_.start_classification();
+    else if (function == "regression")
+      answer.value = compiler_.new_slot();
+    else
+      problems_.unsupported(build_.at, "functionName", "'" + std::string(function) + "'");
     const Element inputs = build_.at.child("NeuralInputs");
-    if (!inputs) problems_.wrong(build_.at, "", "no NeuralInputs inside");
-    else read_inputs(inputs);
+    if (!inputs)
+      problems_.wrong(build_.at, "", "no NeuralInputs inside");
+    else
+      read_inputs(inputs);
     for (const Element at : build_.at)
       if (at.is("NeuralLayer")) read_layer(at);
     if (layers_.empty()) problems_.wrong(build_.at, "", "no NeuralLayer inside");
     read_outputs();
     if (problems_.any()) return nullptr;
-    return std::make_unique<NetworkEvaluator>(std::move(layers_), std::move(outputs_), std::move(ids_), build_.float_math, answer);
+    return std::make_unique<NetworkEvaluator>(std::move(layers_), std::move(outputs_), std::move(ids_),
+                                              build_.float_math, answer);
   }
 
  private:
@@ -197,14 +224,20 @@ class NetworkCompiler {
   void read_layer(Element at) {
     if (compiler_.stop()) return;
     Layer layer;
-    const std::string_view activation = at.attribute_or("activationFunction", build_.at.attribute_or("activationFunction", "logistic"));
-    if (const auto named = activation_named(activation)) layer.activation = *named;
-    else problems_.unsupported(at, "activationFunction", "'" + std::string(activation) + "'");
+    const std::string_view activation =
+        at.attribute_or("activationFunction", build_.at.attribute_or("activationFunction", "logistic"));
+    if (const auto named = activation_named(activation))
+      layer.activation = *named;
+    else
+      problems_.unsupported(at, "activationFunction", "'" + std::string(activation) + "'");
     const std::string_view normalization =
         at.attribute_or("normalizationMethod", build_.at.attribute_or("normalizationMethod", "none"));
-    if (normalization == "softmax") layer.normalization = Normalization::kSoftmax;
-    else if (normalization == "simplemax") layer.normalization = Normalization::kSimplemax;
-    else if (normalization != "none") problems_.unsupported(at, "normalizationMethod", "'" + std::string(normalization) + "'");
+    if (normalization == "softmax")
+      layer.normalization = Normalization::kSoftmax;
+    else if (normalization == "simplemax")
+      layer.normalization = Normalization::kSimplemax;
+    else if (normalization != "none")
+      problems_.unsupported(at, "normalizationMethod", "'" + std::string(normalization) + "'");
     layer.threshold = compiler_.number(at, "threshold", compiler_.number(build_.at, "threshold", 0));
     const double width = compiler_.number(at, "width", compiler_.number(build_.at, "width", 0));
     const double altitude = compiler_.number(at, "altitude", compiler_.number(build_.at, "altitude", 1));
@@ -222,7 +255,8 @@ class NetworkCompiler {
         if (!con.is("Con")) continue;
         const auto from = neurons_.find(compiler_.required(con, "from"));
         if (from == neurons_.end())
-          problems_.wrong(con, "from", "'" + std::string(con.attribute_or("from", "")) + "' is no input or earlier neuron");
+          problems_.wrong(con, "from",
+                          "'" + std::string(con.attribute_or("from", "")) + "' is no input or earlier neuron");
         layer.sources.push_back(from == neurons_.end() ? 0 : from->second);
         layer.weights.push_back(compiler_.required_number(con, "weight"));
       }
@@ -265,7 +299,8 @@ class NetworkCompiler {
     for (int i = 0; i < 8 && inner && inner.is("FieldRef"); ++i) {
       const std::string_view name = inner.attribute_or("field", "");
       Scope::Entry* entry = nullptr;
-      for (Scope* scope = &build_.scope; scope != nullptr && entry == nullptr; scope = scope->parent()) entry = scope->find(name);
+      for (Scope* scope = &build_.scope; scope != nullptr && entry == nullptr; scope = scope->parent())
+        entry = scope->find(name);
       if (entry == nullptr || !entry->derived) break;
       inner = Compiler::expression_of(entry->derived);
     }
@@ -298,8 +333,10 @@ class NetworkCompiler {
         names.push_back(name);
       } else if (outputs_.empty()) {
         outputs_.push_back(neuron->second);
-        if (inner.is("NormContinuous")) denormalize(inner);
-        else if (!inner.is("FieldRef")) problems_.unsupported(inner, "", std::string(inner.name()) + " as the output of a regression");
+        if (inner.is("NormContinuous"))
+          denormalize(inner);
+        else if (!inner.is("FieldRef"))
+          problems_.unsupported(inner, "", std::string(inner.name()) + " as the output of a regression");
       }
     }
     if (!classes) {
@@ -321,7 +358,8 @@ class NetworkCompiler {
   void denormalize(Element at) {
     std::vector<std::pair<double, double>> points;
     for (const Element point : at)
-      if (point.is("LinearNorm")) points.emplace_back(compiler_.required_number(point, "norm"), compiler_.required_number(point, "orig"));
+      if (point.is("LinearNorm"))
+        points.emplace_back(compiler_.required_number(point, "norm"), compiler_.required_number(point, "orig"));
     std::sort(points.begin(), points.end());
     Interpolation line;
     for (const auto& [norm, orig] : points) {

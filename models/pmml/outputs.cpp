@@ -34,17 +34,22 @@ void rescale(ModelBuild& build, Element target) {
     const std::uint32_t before = value;
     const std::uint32_t bounded = compiler.emit(block, op, both);
     // A missing value stays missing, though min and max leave missing values out.
-    value = compiler.emit(block, Op::kAdd, bounded, compiler.emit(block, Op::kMultiply, before, compiler.constant_slot(0.0)));
+    value = compiler.emit(block, Op::kAdd, bounded,
+                          compiler.emit(block, Op::kMultiply, before, compiler.constant_slot(0.0)));
   };
   bound(Op::kMax, "min");
   bound(Op::kMin, "max");
   if (const double factor = compiler.number(target, "rescaleFactor", 1); factor != 1) step(Op::kMultiply, factor);
   if (const double constant = compiler.number(target, "rescaleConstant", 0); constant != 0) step(Op::kAdd, constant);
   if (const auto cast = target.attribute("castInteger")) {
-    if (*cast == "round") value = compiler.emit(block, Op::kRound, value);
-    else if (*cast == "ceiling") value = compiler.emit(block, Op::kCeil, value);
-    else if (*cast == "floor") value = compiler.emit(block, Op::kFloor, value);
-    else compiler.problems().unsupported(target, "castInteger", "'" + std::string(*cast) + "'");
+    if (*cast == "round")
+      value = compiler.emit(block, Op::kRound, value);
+    else if (*cast == "ceiling")
+      value = compiler.emit(block, Op::kCeil, value);
+    else if (*cast == "floor")
+      value = compiler.emit(block, Op::kFloor, value);
+    else
+      compiler.problems().unsupported(target, "castInteger", "'" + std::string(*cast) + "'");
   }
   for (const Element at : target)
     if (at.is("TargetValue") && at.attribute("defaultValue"))
@@ -70,17 +75,21 @@ void use_priors(ModelBuild& build, Element target) {
   const std::size_t best = static_cast<std::size_t>(std::max_element(priors.begin(), priors.end()) - priors.begin());
   const std::uint32_t first = compiler.new_slots(priors.size());
   for (std::size_t i = 0; i < priors.size(); ++i)
-    compiler.emit_to(block, first + static_cast<std::uint32_t>(i), Op::kDefault, answer.probabilities + static_cast<std::uint32_t>(i),
-                     compiler.constant_slot(priors[i]));
+    compiler.emit_to(block, first + static_cast<std::uint32_t>(i), Op::kDefault,
+                     answer.probabilities + static_cast<std::uint32_t>(i), compiler.constant_slot(priors[i]));
   answer.probabilities = first;
   answer.winner = compiler.emit(block, Op::kDefault, answer.winner, compiler.constant_slot(static_cast<double>(best)));
-  answer.value = compiler.emit(block, Op::kDefault, answer.value, compiler.constant_slot(answer.categories[best].value));
+  answer.value =
+      compiler.emit(block, Op::kDefault, answer.value, compiler.constant_slot(answer.categories[best].value));
 }
 
 class OutputCompiler {
  public:
   explicit OutputCompiler(ModelBuild& build)
-      : build_(build), compiler_(build.compiler), answer_(build.unit.answer), scope_(&build.scope, &build.unit.epilogue) {
+      : build_(build),
+        compiler_(build.compiler),
+        answer_(build.unit.answer),
+        scope_(&build.scope, &build.unit.epilogue) {
     if (!build.unit.target.empty()) scope_.define(build.unit.target, predicted());
   }
 
@@ -90,8 +99,10 @@ class OutputCompiler {
     Operand value = feature(at);
     if (const auto type_name = at.attribute("dataType")) {
       const auto type = type_named(*type_name);
-      if (!type) compiler_.problems().unsupported(at, "dataType", "type '" + std::string(*type_name) + "'");
-      else value = compiler_.cast(value, *type, build_.unit.epilogue, at);
+      if (!type)
+        compiler_.problems().unsupported(at, "dataType", "type '" + std::string(*type_name) + "'");
+      else
+        value = compiler_.cast(value, *type, build_.unit.epilogue, at);
     }
     scope_.redefine(name, value);
     build_.unit.outputs.push_back({std::string(name), value});
@@ -115,7 +126,8 @@ class OutputCompiler {
       // A class that the model never predicts.
       return compiler_.constant(0, kDoubleType);
     }
-    return {compiler_.emit(build_.unit.epilogue, Op::kIndexed, answer_.winner, first), kDoubleType, false, {}, kMissing};
+    return {
+        compiler_.emit(build_.unit.epilogue, Op::kIndexed, answer_.winner, first), kDoubleType, false, {}, kMissing};
   }
   bool same_value(std::string_view text, const Category& category) const {
     if (answer_.type.is_text()) return false;
@@ -137,22 +149,30 @@ class OutputCompiler {
     ValueMap map(1, kMissing);
     for (const Category& category : answer_.categories) {
       const auto found = displayed.find(category.label);
-      map.add({category.value}, compiler_.tables().texts.intern(found == displayed.end() ? category.label : found->second));
+      map.add({category.value},
+              compiler_.tables().texts.intern(found == displayed.end() ? category.label : found->second));
     }
     map.finish();
     compiler_.tables().maps.push_back(std::move(map));
     const std::vector<std::uint32_t> key = {answer_.value};
-    return {compiler_.emit(build_.unit.epilogue, Op::kMapValues, key, static_cast<std::uint32_t>(compiler_.tables().maps.size() - 1)),
-            kStringType, false, {}, kMissing};
+    return {compiler_.emit(build_.unit.epilogue, Op::kMapValues, key,
+                           static_cast<std::uint32_t>(compiler_.tables().maps.size() - 1)),
+            kStringType,
+            false,
+            {},
+            kMissing};
   }
 
   Operand feature(Element at) {
-    const std::string_view name = at.attribute_or("feature", Compiler::expression_of(at) ? "transformedValue" : "predictedValue");
+    const std::string_view name =
+        at.attribute_or("feature", Compiler::expression_of(at) ? "transformedValue" : "predictedValue");
     if (name == "predictedValue") return predicted();
     if (name == "predictedDisplayValue") return display_value();
     if (name == "probability") return of_category(at, answer_.probabilities);
-    if (name == "confidence") return of_category(at, answer_.confidences != 0 ? answer_.confidences : answer_.probabilities);
-    if (name == "affinity" || name == "clusterAffinity" || name == "entityAffinity") return of_category(at, answer_.affinities);
+    if (name == "confidence")
+      return of_category(at, answer_.confidences != 0 ? answer_.confidences : answer_.probabilities);
+    if (name == "affinity" || name == "clusterAffinity" || name == "entityAffinity")
+      return of_category(at, answer_.affinities);
     if (name == "entityId" || name == "clusterId") {
       if (answer_.entity == 0) return unsupported(at, "feature", name);
       return {answer_.entity, answer_.entity_type, false, {}, kMissing};
@@ -177,8 +197,10 @@ class OutputCompiler {
 void compile_targets(ModelBuild& build) {
   const Element target = find_target(build);
   if (!target) return;
-  if (build.unit.answer.function == Function::kRegression) rescale(build, target);
-  else if (build.unit.answer.function == Function::kClassification) use_priors(build, target);
+  if (build.unit.answer.function == Function::kRegression)
+    rescale(build, target);
+  else if (build.unit.answer.function == Function::kClassification)
+    use_priors(build, target);
 }
 
 void compile_outputs(ModelBuild& build) {

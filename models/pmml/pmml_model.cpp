@@ -8,7 +8,9 @@
 
 namespace weir::pmml {
 
-FieldType field_type(const Type& type) noexcept { return type.is_text() || type.is_calendar() ? FieldType::kText : FieldType::kNumber; }
+FieldType field_type(const Type& type) noexcept {
+  return type.is_text() || type.is_calendar() ? FieldType::kText : FieldType::kNumber;
+}
 
 PmmlModel::PmmlModel(std::unique_ptr<Compiled> compiled) : compiled_(std::move(compiled)) {
   const ModelUnit& unit = *compiled_->unit;
@@ -48,17 +50,20 @@ std::string PmmlModel::summary() const {
   const char* function = "regression";
   if (compiled_->unit->answer.function == Function::kClassification) function = "classification";
   if (compiled_->unit->answer.function == Function::kClustering) function = "clustering";
-  return compiled_->unit->kind + ", " + function + ", " + std::to_string(inputs_.size()) + (inputs_.size() == 1 ? " input" : " inputs");
+  return compiled_->unit->kind + ", " + function + ", " + std::to_string(inputs_.size()) +
+         (inputs_.size() == 1 ? " input" : " inputs");
 }
 
 std::size_t PmmlModel::memory_bytes() const noexcept {
   const ModelUnit& unit = *compiled_->unit;
-  return sizeof(*this) + sizeof(Compiled) + compiled_->tables.memory_bytes() + compiled_->image.size() * sizeof(double) +
-         (unit.prologue.code.size() + unit.epilogue.code.size()) * sizeof(Instruction) + unit.evaluator->memory_bytes() +
-         (inputs_.size() + outputs_.size()) * 128;
+  return sizeof(*this) + sizeof(Compiled) + compiled_->tables.memory_bytes() +
+         compiled_->image.size() * sizeof(double) +
+         (unit.prologue.code.size() + unit.epilogue.code.size()) * sizeof(Instruction) +
+         unit.evaluator->memory_bytes() + (inputs_.size() + outputs_.size()) * 128;
 }
 
-Result<std::shared_ptr<const Scorer>> PmmlModel::bind(const FeatureSchema& features, std::span<const std::string> outputs) const {
+Result<std::shared_ptr<const Scorer>> PmmlModel::bind(const FeatureSchema& features,
+                                                      std::span<const std::string> outputs) const {
   std::string wrong;
   const auto complain = [&](const std::string& what) {
     if (!wrong.empty()) wrong += "; ";
@@ -69,8 +74,10 @@ Result<std::shared_ptr<const Scorer>> PmmlModel::bind(const FeatureSchema& featu
     const Treatment& treatment = compiled_->inputs[i];
     const Field* feature = features.find(inputs_[i].name);
     if (feature == nullptr) {
-      if (compiled_->used[i] && is_missing(treatment.missing_replacement)) complain("input '" + inputs_[i].name + "' is not supplied");
-      else if (compiled_->used[i]) binding.absent.push_back(static_cast<std::uint32_t>(i));
+      if (compiled_->used[i] && is_missing(treatment.missing_replacement))
+        complain("input '" + inputs_[i].name + "' is not supplied");
+      else if (compiled_->used[i])
+        binding.absent.push_back(static_cast<std::uint32_t>(i));
       continue;
     }
     if (!compiled_->used[i]) continue;
@@ -80,7 +87,8 @@ Result<std::shared_ptr<const Scorer>> PmmlModel::bind(const FeatureSchema& featu
       continue;
     }
     const auto column = static_cast<std::uint32_t>(features.column(inputs_[i].name));
-    (feature->type == FieldType::kNumber ? binding.numbers : binding.texts).push_back({static_cast<std::uint32_t>(i), column});
+    (feature->type == FieldType::kNumber ? binding.numbers : binding.texts)
+        .push_back({static_cast<std::uint32_t>(i), column});
   }
   std::vector<std::string> wanted(outputs.begin(), outputs.end());
   if (wanted.empty()) wanted.push_back(outputs_.front().name);

@@ -14,9 +14,8 @@ namespace weir::pmml {
 /// Everything a scorer reads; immutable once loaded.
 struct Compiled {
   Tables tables;
-  std::vector<double> image;      ///< a row's slots before anything is computed
-  std::size_t row_texts = 0;      ///< how many texts a row can have that the model does not know
-  bool reset_rows = false;        ///< a row may leave slots behind that the next one must not see
+  std::vector<double> image;  ///< a row's slots before anything is computed
+  std::size_t row_texts = 0;  ///< how many texts a row can have that the model does not know
   std::unique_ptr<ModelUnit> unit;
   std::vector<Treatment> inputs;  ///< of the top model: values come from the features
   std::vector<bool> used;         ///< which inputs anything reads

@@ -14,7 +14,8 @@ void check_version(Element root, Problems& problems) {
   if (!root.is("PMML")) return problems.wrong(root, "", "the root element is not PMML");
   const auto version = root.attribute("version");
   if (!version) return problems.wrong(root, "version", "the attribute is missing");
-  static constexpr std::array<std::string_view, 9> kKnown = {"3.0", "3.1", "3.2", "4.0", "4.1", "4.2", "4.2.1", "4.3", "4.4"};
+  static constexpr std::array<std::string_view, 9> kKnown = {"3.0", "3.1",   "3.2", "4.0", "4.1",
+                                                             "4.2", "4.2.1", "4.3", "4.4"};
   for (const std::string_view known : kKnown)
     if (*version == known || *version == "4.4.1") return;
   problems.unsupported(root, "version", "PMML version '" + std::string(*version) + "'");
@@ -38,32 +39,17 @@ void read_data_dictionary(Element root, DocumentContext& document) {
       continue;
     }
     const std::string_view op = at.attribute_or("optype", "");
-    if (op == "continuous") type->op = OpType::kContinuous;
-    else if (op == "categorical") type->op = OpType::kCategorical;
-    else if (op == "ordinal") type->op = OpType::kOrdinal;
-    else if (!op.empty()) problems.unsupported(at, "optype", "'" + std::string(op) + "'");
+    if (op == "continuous")
+      type->op = OpType::kContinuous;
+    else if (op == "categorical")
+      type->op = OpType::kCategorical;
+    else if (op == "ordinal")
+      type->op = OpType::kOrdinal;
+    else if (!op.empty())
+      problems.unsupported(at, "optype", "'" + std::string(op) + "'");
     if (!document.data_fields.emplace(name, DataField{at, *type}).second)
       problems.wrong(at, "name", "field '" + std::string(name) + "' is defined twice");
   }
-}
-
-// Rows must start clean when a segment may not run, or give up half way.
-bool leaves_slots_behind(Element at) {
-  for (const Element child : at) {
-    if (child.is("Segmentation")) {
-      if (child.attribute_or("multipleModelMethod", "") == "selectFirst" || child.attribute("missingPredictionTreatment") ||
-          child.attribute("x-missingPredictionTreatment"))
-        return true;
-      for (const Element segment : child) {
-        const Element predicate = segment.is("Segment") ? Compiler::predicate_of(segment) : Element();
-        if (predicate && !predicate.is("True")) return true;
-        if (segment.is("Segment") && leaves_slots_behind(segment)) return true;
-      }
-    } else if (child.is("MiningModel") && leaves_slots_behind(child)) {
-      return true;
-    }
-  }
-  return false;
 }
 
 void mark_used(Compiled& compiled, const Compiler& compiler) {
@@ -109,7 +95,6 @@ Result<std::shared_ptr<const Model>> load_document(std::string_view bytes, const
   compiled->unit->treatments.clear();
   compiled->image = compiler.image();
   compiled->row_texts = compiler.text_instructions();
-  compiled->reset_rows = leaves_slots_behind(model);
   mark_used(*compiled, compiler);
   compiled->unit->prologue.known.clear();
   compiled->unit->epilogue.known.clear();
@@ -125,7 +110,8 @@ Result<std::shared_ptr<const Model>> load_document(std::string_view bytes, const
 class PmmlRuntime final : public ModelRuntime {
  public:
   [[nodiscard]] std::string_view type() const noexcept override { return "PMML"; }
-  [[nodiscard]] Result<std::shared_ptr<const Model>> load(std::string_view bytes, const ModelLimits& limits) const override {
+  [[nodiscard]] Result<std::shared_ptr<const Model>> load(std::string_view bytes,
+                                                          const ModelLimits& limits) const override {
     return load_document(bytes, limits);
   }
 };

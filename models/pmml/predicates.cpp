@@ -6,8 +6,8 @@
 namespace weir::pmml {
 
 Element Compiler::predicate_of(Element holder) {
-  static constexpr std::array<std::string_view, 5> kPredicates = {"SimplePredicate", "True", "False", "SimpleSetPredicate",
-                                                                  "CompoundPredicate"};
+  static constexpr std::array<std::string_view, 5> kPredicates = {"SimplePredicate", "True", "False",
+                                                                  "SimpleSetPredicate", "CompoundPredicate"};
   for (const Element child : holder)
     if (std::find(kPredicates.begin(), kPredicates.end(), child.name()) != kPredicates.end()) return child;
   return {};
@@ -21,9 +21,12 @@ ValueSet Compiler::value_set(Element at, const Type& type) {
     return ValueSet({});
   }
   for (const std::string& text : array_texts(array)) values.push_back(literal(array, "", text, type));
-  if (const auto count = array.attribute("n"); count && parse_number(*count).value_or(-1) != static_cast<double>(values.size()))
-    problems_.wrong(array, "n", "says " + std::string(*count) + ", but there are " + std::to_string(values.size()) + " values");
-  values.erase(std::remove_if(values.begin(), values.end(), [](double value) { return is_missing(value); }), values.end());
+  if (const auto count = array.attribute("n");
+      count && parse_number(*count).value_or(-1) != static_cast<double>(values.size()))
+    problems_.wrong(array, "n",
+                    "says " + std::string(*count) + ", but there are " + std::to_string(values.size()) + " values");
+  values.erase(std::remove_if(values.begin(), values.end(), [](double value) { return is_missing(value); }),
+               values.end());
   return ValueSet(std::move(values));
 }
 
@@ -35,7 +38,8 @@ Operand Compiler::predicate(Element at, Scope& scope, BlockBuilder& block) {
   const Operand value = field(required(at, "field"), scope, at);
   if (at.is("SimpleSetPredicate")) {
     const std::string_view name = required(at, "booleanOperator");
-    if (name != "isIn" && name != "isNotIn") problems_.unsupported(at, "booleanOperator", "'" + std::string(name) + "'");
+    if (name != "isIn" && name != "isNotIn")
+      problems_.unsupported(at, "booleanOperator", "'" + std::string(name) + "'");
     tables_.sets.push_back(value_set(at, value.type));
     return truth(emit(block, name == "isIn" ? Op::kIsInSet : Op::kIsNotInSet, value.slot,
                       static_cast<std::uint32_t>(tables_.sets.size() - 1)));
@@ -51,13 +55,15 @@ Operand Compiler::predicate(Element at, Scope& scope, BlockBuilder& block) {
     std::string_view name;
     Op numbers, texts;
   };
-  static constexpr std::array<Comparison, 6> kComparisons = {{{"equal", Op::kEqual, Op::kEqual},
-                                                              {"notEqual", Op::kNotEqual, Op::kNotEqual},
-                                                              {"lessThan", Op::kLess, Op::kTextLess},
-                                                              {"lessOrEqual", Op::kLessOrEqual, Op::kTextLessOrEqual},
-                                                              {"greaterThan", Op::kGreater, Op::kTextGreater},
-                                                              {"greaterOrEqual", Op::kGreaterOrEqual, Op::kTextGreaterOrEqual}}};
-  const auto* found = std::find_if(kComparisons.begin(), kComparisons.end(), [&](const Comparison& c) { return c.name == name; });
+  static constexpr std::array<Comparison, 6> kComparisons = {
+      {{"equal", Op::kEqual, Op::kEqual},
+       {"notEqual", Op::kNotEqual, Op::kNotEqual},
+       {"lessThan", Op::kLess, Op::kTextLess},
+       {"lessOrEqual", Op::kLessOrEqual, Op::kTextLessOrEqual},
+       {"greaterThan", Op::kGreater, Op::kTextGreater},
+       {"greaterOrEqual", Op::kGreaterOrEqual, Op::kTextGreaterOrEqual}}};
+  const auto* found =
+      std::find_if(kComparisons.begin(), kComparisons.end(), [&](const Comparison& c) { return c.name == name; });
   if (found == kComparisons.end()) {
     problems_.unsupported(at, "operator", "'" + std::string(name) + "'");
     return {};
@@ -73,10 +79,14 @@ Operand Compiler::compound(Element at, Scope& scope, BlockBuilder& block) {
   std::vector<std::uint32_t> parts;
   for (const Element child : at) parts.push_back(predicate(child, scope, block).slot);
   Op op = Op::kAnd;
-  if (name == "or") op = Op::kOr;
-  else if (name == "xor") op = Op::kXor;
-  else if (name == "surrogate") op = Op::kSurrogate;
-  else if (name != "and") problems_.unsupported(at, "booleanOperator", "'" + std::string(name) + "'");
+  if (name == "or")
+    op = Op::kOr;
+  else if (name == "xor")
+    op = Op::kXor;
+  else if (name == "surrogate")
+    op = Op::kSurrogate;
+  else if (name != "and")
+    problems_.unsupported(at, "booleanOperator", "'" + std::string(name) + "'");
   if (parts.empty()) problems_.wrong(at, "", "no predicate inside");
   return {emit(block, op, parts), kBooleanType, false, {}, kMissing};
 }

@@ -16,9 +16,13 @@ class Problems {
   static constexpr std::size_t kListed = 50;
 
   /// The document is wrong at `element` (and `attribute`, may be empty).
-  void wrong(Element element, std::string_view attribute, std::string_view what) { add(false, element, attribute, what); }
+  void wrong(Element element, std::string_view attribute, std::string_view what) {
+    add(false, element, attribute, what);
+  }
   /// The document asks for something weir does not support.
-  void unsupported(Element element, std::string_view attribute, std::string_view what) { add(true, element, attribute, what); }
+  void unsupported(Element element, std::string_view attribute, std::string_view what) {
+    add(true, element, attribute, what);
+  }
   /// A bound was reached; the load is given up.
   void exhausted(std::string_view what) {
     if (exhausted_.empty()) exhausted_ = what;

@@ -155,11 +155,12 @@ double normal_quantile(double p) noexcept {
   if (!(p > 0 && p < 1)) return p == 0 ? -INFINITY : p == 1 ? INFINITY : kMissing;
   static constexpr double kA[] = {-3.969683028665376e+01, 2.209460984245205e+02,  -2.759285104469687e+02,
                                   1.383577518672690e+02,  -3.066479806614716e+01, 2.506628277459239e+00};
-  static constexpr double kB[] = {-5.447609879822406e+01, 1.615858368580409e+02, -1.556989798598866e+02, 6.680131188771972e+01,
-                                  -1.328068155288572e+01};
+  static constexpr double kB[] = {-5.447609879822406e+01, 1.615858368580409e+02, -1.556989798598866e+02,
+                                  6.680131188771972e+01, -1.328068155288572e+01};
   static constexpr double kC[] = {-7.784894002430293e-03, -3.223964580411365e-01, -2.400758277161838e+00,
                                   -2.549732539343734e+00, 4.374664141464968e+00,  2.938163982698783e+00};
-  static constexpr double kD[] = {7.784695709041462e-03, 3.224671290700398e-01, 2.445134137142996e+00, 3.754408661907416e+00};
+  static constexpr double kD[] = {7.784695709041462e-03, 3.224671290700398e-01, 2.445134137142996e+00,
+                                  3.754408661907416e+00};
   const auto tail = [&](double q) {
     return (((((kC[0] * q + kC[1]) * q + kC[2]) * q + kC[3]) * q + kC[4]) * q + kC[5]) /
            ((((kD[0] * q + kD[1]) * q + kD[2]) * q + kD[3]) * q + 1);
@@ -268,7 +269,9 @@ void run(const Block& block, Frame& frame) noexcept {
       case Op::kJumpMissing:
         if (is_missing(a)) i = at.b - 1;
         break;
-      case Op::kNormContinuous: target = is_missing(a) ? kMissing : interpolate(frame.tables->interpolations[at.b], a); break;
+      case Op::kNormContinuous:
+        target = is_missing(a) ? kMissing : interpolate(frame.tables->interpolations[at.b], a);
+        break;
       case Op::kDiscretize: target = is_missing(a) ? kMissing : discretize(frame.tables->bins[at.b], a); break;
       case Op::kMapValues: target = frame.tables->maps[at.b].find(slots, frame.tables->arguments.data() + at.a); break;
       default: target = text_function(at, frame); break;

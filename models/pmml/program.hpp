@@ -20,31 +20,100 @@ namespace weir::pmml {
 
 enum class Op : unsigned char {
   // target = f(a) or f(a, b)
-  kCopy, kAdd, kSubtract, kMultiply, kDivide, kPow, kModulo, kThreshold, kAtan2, kHypot,
-  kAbs, kExp, kExpm1, kLn, kLn1p, kLog10, kSqrt, kFloor, kCeil, kRound, kRint, kTruncate, kRoundFloat,
-  kSin, kCos, kTan, kAsin, kAcos, kAtan, kSinh, kCosh, kTanh,
+  kCopy,
+  kAdd,
+  kSubtract,
+  kMultiply,
+  kDivide,
+  kPow,
+  kModulo,
+  kThreshold,
+  kAtan2,
+  kHypot,
+  kAbs,
+  kExp,
+  kExpm1,
+  kLn,
+  kLn1p,
+  kLog10,
+  kSqrt,
+  kFloor,
+  kCeil,
+  kRound,
+  kRint,
+  kTruncate,
+  kRoundFloat,
+  kSin,
+  kCos,
+  kTan,
+  kAsin,
+  kAcos,
+  kAtan,
+  kSinh,
+  kCosh,
+  kTanh,
   kErf,
-  kEqual, kNotEqual, kLess, kLessOrEqual, kGreater, kGreaterOrEqual,
-  kTextLess, kTextLessOrEqual, kTextGreater, kTextGreaterOrEqual,
-  kNot, kIsMissing, kIsNotMissing, kIsInSet, kIsNotInSet,
+  kEqual,
+  kNotEqual,
+  kLess,
+  kLessOrEqual,
+  kGreater,
+  kGreaterOrEqual,
+  kTextLess,
+  kTextLessOrEqual,
+  kTextGreater,
+  kTextGreaterOrEqual,
+  kNot,
+  kIsMissing,
+  kIsNotMissing,
+  kIsInSet,
+  kIsNotInSet,
   // target = f(arguments[a] ... arguments[a + count - 1])
-  kMin, kMax, kSum, kAvg, kMedian, kProduct, kAnd, kOr, kXor, kSurrogate, kIsIn, kIsNotIn,
-  kNormalCdf, kNormalPdf, kNormalIdf, kStdNormalCdf, kStdNormalPdf, kStdNormalIdf,
-  kMapValues, kSubstring, kConcat, kReplace,  // b: the map, -, -, the regular expression
+  kMin,
+  kMax,
+  kSum,
+  kAvg,
+  kMedian,
+  kProduct,
+  kAnd,
+  kOr,
+  kXor,
+  kSurrogate,
+  kIsIn,
+  kIsNotIn,
+  kNormalCdf,
+  kNormalPdf,
+  kNormalIdf,
+  kStdNormalCdf,
+  kStdNormalPdf,
+  kStdNormalIdf,
+  kMapValues,
+  kSubstring,
+  kConcat,
+  kReplace,       // b: the map, -, -, the regular expression
   kIfAnyMissing,  // target = any argument missing ? slot b : target as it is; the last one of this kind
   // target = f(a, b) again
-  kDefault,       // target = a missing ? b : a
-  kIndexed,       // target = slot b + value of a
+  kDefault,  // target = a missing ? b : a
+  kIndexed,  // target = slot b + value of a
   // control
-  kJump,          // to instruction b
-  kJumpUnless,    // to instruction b unless a is true
-  kJumpMissing,   // to instruction b when a is missing
+  kJump,         // to instruction b
+  kJumpUnless,   // to instruction b unless a is true
+  kJumpMissing,  // to instruction b when a is missing
   // transformations: b names the table
-  kNormContinuous, kDiscretize,
+  kNormContinuous,
+  kDiscretize,
   // texts and types: b names the type, text or regular expression
-  kToText, kFromText, kToInteger, kToBoolean,
-  kUppercase, kLowercase, kTrimBlanks, kMatches, kStringLength,
-  kFormatNumber, kFormatDatetime,
+  kToText,
+  kFromText,
+  kToInteger,
+  kToBoolean,
+  kUppercase,
+  kLowercase,
+  kTrimBlanks,
+  kMatches,
+  kStringLength,
+  kFormatNumber,
+  kFormatDatetime,
   kSecondsSinceMidnight,
 };
 

@@ -22,20 +22,25 @@ RegressionTable read_table(ModelBuild& build, Element at) {
   for (const Element term : at) {
     if (compiler.stop()) return table;
     if (term.is("NumericPredictor")) {
-      const Operand value = compiler.cast(compiler.field(compiler.required(term, "name"), build.scope, term, "name"), kDoubleType, prologue, term);
+      const Operand value = compiler.cast(compiler.field(compiler.required(term, "name"), build.scope, term, "name"),
+                                          kDoubleType, prologue, term);
       const double coefficient = compiler.required_number(term, "coefficient");
       const double exponent = compiler.number(term, "exponent", 1);
-      if (exponent == 1) table.linear.push_back({value.slot, coefficient});
-      else table.powers.push_back({value.slot, exponent, coefficient});
+      if (exponent == 1)
+        table.linear.push_back({value.slot, coefficient});
+      else
+        table.powers.push_back({value.slot, exponent, coefficient});
     } else if (term.is("CategoricalPredictor")) {
       const Operand value = compiler.field(compiler.required(term, "name"), build.scope, term, "name");
-      table.categories.push_back({value.slot, compiler.literal(term, "value", compiler.required(term, "value"), value.type),
+      table.categories.push_back({value.slot,
+                                  compiler.literal(term, "value", compiler.required(term, "value"), value.type),
                                   compiler.required_number(term, "coefficient")});
     } else if (term.is("PredictorTerm")) {
       RegressionTable::Product product{{}, compiler.required_number(term, "coefficient")};
       for (const Element factor : term)
         if (factor.is("FieldRef"))
-          product.slots.push_back(compiler.cast(compiler.expression(factor, build.scope, prologue), kDoubleType, prologue, factor).slot);
+          product.slots.push_back(
+              compiler.cast(compiler.expression(factor, build.scope, prologue), kDoubleType, prologue, factor).slot);
       table.products.push_back(std::move(product));
     } else {
       compiler.problems().unsupported(term, "", std::string(term.name()) + " in a RegressionTable");
@@ -69,8 +74,10 @@ void RegressionTable::finish() {
     for (std::size_t j = i; j < categories.size(); ++j) {
       if (categories[j].slot != categories[i].slot) continue;
       done[j] = true;
-      if (dense) lookup.coefficients[static_cast<std::size_t>(categories[j].value - low)] += categories[j].coefficient;
-      else rest.push_back(categories[j]);
+      if (dense)
+        lookup.coefficients[static_cast<std::size_t>(categories[j].value - low)] += categories[j].coefficient;
+      else
+        rest.push_back(categories[j]);
     }
     if (dense) lookups.push_back(std::move(lookup));
   }
@@ -78,14 +85,16 @@ void RegressionTable::finish() {
 }
 
 double RegressionTable::value(const double* slots) const noexcept {
-  double y = intercept + sum_of_terms(linear.size(), [&](std::size_t i) { return linear[i].coefficient * slots[linear[i].slot]; });
+  double y = intercept +
+             sum_of_terms(linear.size(), [&](std::size_t i) { return linear[i].coefficient * slots[linear[i].slot]; });
   for (const Lookup& lookup : lookups) {
     const double at = slots[lookup.slot] - lookup.base;
     if (!(at >= 0 && at < static_cast<double>(lookup.coefficients.size()))) continue;
     const auto index = static_cast<std::size_t>(at);
     if (static_cast<double>(index) == at) y += lookup.coefficients[index];
   }
-  for (const Power& term : powers) y += is_missing(slots[term.slot]) ? kMissing : term.coefficient * std::pow(slots[term.slot], term.exponent);
+  for (const Power& term : powers)
+    y += is_missing(slots[term.slot]) ? kMissing : term.coefficient * std::pow(slots[term.slot], term.exponent);
   for (const Category& term : categories)
     if (slots[term.slot] == term.value) y += term.coefficient;
   for (const Product& term : products) {
@@ -100,8 +109,9 @@ double RegressionTable::float_value(const double* slots) const noexcept {
   float y = 0;
   for (const Linear& term : linear) y += as_float(term.coefficient) * as_float(slots[term.slot]);
   for (const Power& term : powers)
-    y += as_float(term.coefficient) * (is_missing(slots[term.slot]) ? as_float(kMissing)
-                                                                    : std::pow(as_float(slots[term.slot]), as_float(term.exponent)));
+    y += as_float(term.coefficient) * (is_missing(slots[term.slot])
+                                           ? as_float(kMissing)
+                                           : std::pow(as_float(slots[term.slot]), as_float(term.exponent)));
   for (const Category& term : categories)
     if (slots[term.slot] == term.value) y += as_float(term.coefficient);
   for (const Product& term : products) {
@@ -132,7 +142,8 @@ void RegressionEvaluator::evaluate(Frame& frame) const noexcept {
   if (answer_.function == Function::kRegression) {
     const double y = float_math_ ? tables_[0].float_value(slots) : tables_[0].value(slots);
     // For a number softmax and simplemax have one term only: softmax is the logistic function.
-    slots[answer_.value] = round(inverse_link(normalization_ == Normalization::kSoftmax ? Normalization::kLogit : normalization_, y));
+    slots[answer_.value] =
+        round(inverse_link(normalization_ == Normalization::kSoftmax ? Normalization::kLogit : normalization_, y));
     return;
   }
   double* probabilities = slots + answer_.probabilities;
@@ -156,7 +167,8 @@ void RegressionEvaluator::evaluate(Frame& frame) const noexcept {
 std::size_t RegressionEvaluator::memory_bytes() const noexcept {
   std::size_t bytes = sizeof(*this);
   for (const auto& table : tables_)
-    bytes += sizeof(table) + table.linear.size() * 16 + table.powers.size() * 24 + table.categories.size() * 24 + table.products.size() * 64;
+    bytes += sizeof(table) + table.linear.size() * 16 + table.powers.size() * 24 + table.categories.size() * 24 +
+             table.products.size() * 64;
   return bytes;
 }
 
@@ -169,18 +181,23 @@ std::unique_ptr<Evaluator> compile_regression(ModelBuild& build) {
   if (!normalization) problems.unsupported(build.at, "normalizationMethod", "'" + std::string(name) + "'");
   Answer& answer = build.unit.answer;
   const bool classification = function == "classification";
-  if (!classification && function != "regression") problems.unsupported(build.at, "functionName", "'" + std::string(function) + "'");
-  if (classification) build.start_classification();
-  else answer.value = compiler.new_slot();
+  if (!classification && function != "regression")
+    problems.unsupported(build.at, "functionName", "'" + std::string(function) + "'");
+  if (classification)
+    build.start_classification();
+  else
+    answer.value = compiler.new_slot();
   std::vector<RegressionTable> tables;
   for (const Element at : build.at) {
     if (!at.is("RegressionTable")) continue;
     tables.push_back(read_table(build, at));
     if (!build.float_math) tables.back().finish();
-    if (classification) tables.back().category = build.category(at, "targetCategory", compiler.required(at, "targetCategory"));
+    if (classification)
+      tables.back().category = build.category(at, "targetCategory", compiler.required(at, "targetCategory"));
   }
   if (tables.empty() || (!classification && tables.size() > 1))
-    problems.wrong(build.at, "", std::to_string(tables.size()) + " RegressionTable elements for a " + std::string(function));
+    problems.wrong(build.at, "",
+                   std::to_string(tables.size()) + " RegressionTable elements for a " + std::string(function));
   if (classification && tables.size() == 1) problems.wrong(build.at, "", "one RegressionTable for a classification");
   if (classification && build.target != nullptr && build.target->type.op == OpType::kOrdinal && tables.size() > 2)
     problems.unsupported(build.at, "", "a regression with an ordinal target");

@@ -40,7 +40,7 @@ struct RegressionTable {
   std::vector<Category> categories;
   std::vector<Product> products;
   std::vector<Lookup> lookups;  ///< made by finish() from `categories`
-  std::size_t category = 0;  ///< which class it is for
+  std::size_t category = 0;     ///< which class it is for
 
   /// Puts categories with neighbouring codes into look-up tables.
   void finish();
@@ -67,7 +67,8 @@ double sum_of_terms(std::size_t count, const Term& term) noexcept {
 
 class RegressionEvaluator final : public Evaluator {
  public:
-  RegressionEvaluator(std::vector<RegressionTable> tables, Normalization normalization, bool float_math, const Answer& answer)
+  RegressionEvaluator(std::vector<RegressionTable> tables, Normalization normalization, bool float_math,
+                      const Answer& answer)
       : tables_(std::move(tables)), normalization_(normalization), float_math_(float_math), answer_(answer) {}
   void evaluate(Frame& frame) const noexcept override;
   [[nodiscard]] std::size_t memory_bytes() const noexcept override;

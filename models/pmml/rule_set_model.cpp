@@ -101,7 +101,8 @@ void read_rules(ModelBuild& build, Element holder, std::vector<Element>& conditi
       Rule rule;
       BlockBuilder block;
       std::vector<std::uint32_t> parts;
-      for (const Element condition : conditions) parts.push_back(compiler.predicate(condition, build.scope, block).slot);
+      for (const Element condition : conditions)
+        parts.push_back(compiler.predicate(condition, build.scope, block).slot);
       rule.truth = parts.size() == 1 ? parts[0] : compiler.emit(block, Op::kAnd, parts);
       rule.predicate = std::move(block.code);
       rule.category = build.category(at, "score", compiler.required(at, "score"));
@@ -134,9 +135,12 @@ std::unique_ptr<Evaluator> compile_rule_set(ModelBuild& build) {
   // The first criterion listed is the one to use.
   const Element method = rules.child("RuleSelectionMethod");
   const std::string_view criterion = method ? compiler.required(method, "criterion") : "firstHit";
-  if (criterion == "weightedSum") set.criterion = Criterion::kWeightedSum;
-  else if (criterion == "weightedMax") set.criterion = Criterion::kWeightedMax;
-  else if (criterion != "firstHit") problems.unsupported(method, "criterion", "'" + std::string(criterion) + "'");
+  if (criterion == "weightedSum")
+    set.criterion = Criterion::kWeightedSum;
+  else if (criterion == "weightedMax")
+    set.criterion = Criterion::kWeightedMax;
+  else if (criterion != "firstHit")
+    problems.unsupported(method, "criterion", "'" + std::string(criterion) + "'");
   std::vector<Element> conditions;
   read_rules(build, rules, conditions, set);
   if (const auto score = rules.attribute("defaultScore")) {

@@ -21,7 +21,8 @@ class RowScorer : public Scorer {
   }
   [[nodiscard]] std::span<const Field> outputs() const noexcept override { return binding_.outputs; }
 
-  void score(const FeatureRows& in, const ScoreRows& out, ScoreErrors& errors, ScoreScratch& scratch) const noexcept override {
+  void score(const FeatureRows& in, const ScoreRows& out, ScoreErrors& errors,
+             ScoreScratch& scratch) const noexcept override {
     Frame frame = make_frame(scratch);
     for (std::size_t row = 0; row < in.rows; ++row) score_row(in, row, out, errors, frame);
   }
@@ -34,8 +35,8 @@ class RowScorer : public Scorer {
     return Frame{slots, &compiled_.tables, RowTexts(compiled_.tables.texts, memory + slot_bytes_, texts_), false, {}};
   }
 
-  void score_row(const FeatureRows& in, std::size_t row, const ScoreRows& out, ScoreErrors& errors, Frame& frame) const noexcept {
-    if (compiled_.reset_rows) std::memcpy(frame.slots, compiled_.image.data(), compiled_.image.size() * sizeof(double));
+  void score_row(const FeatureRows& in, std::size_t row, const ScoreRows& out, ScoreErrors& errors,
+                 Frame& frame) const noexcept {
     frame.texts.clear();
     load(in, row, frame);
     if (!frame.failed) {
@@ -128,10 +129,12 @@ class RowScorer : public Scorer {
 class LinearScorer final : public RowScorer {
  public:
   /// Null when the model or what is wanted of it needs more.
-  static std::shared_ptr<const LinearScorer> make(const std::shared_ptr<const PmmlModel>& model, const Binding& binding) {
+  static std::shared_ptr<const LinearScorer> make(const std::shared_ptr<const PmmlModel>& model,
+                                                  const Binding& binding) {
     const Compiled& compiled = model->compiled();
     const auto* regression = dynamic_cast<const RegressionEvaluator*>(compiled.unit->evaluator.get());
-    if (regression == nullptr || regression->float_math() || !binding.texts.empty() || !binding.absent.empty()) return nullptr;
+    if (regression == nullptr || regression->float_math() || !binding.texts.empty() || !binding.absent.empty())
+      return nullptr;
     if (!compiled.unit->prologue.code.empty() || regression->tables().size() > kMostTables) return nullptr;
     auto scorer = std::make_shared<LinearScorer>(model, binding, *regression);
     return scorer->fits() ? scorer : nullptr;
@@ -142,10 +145,20 @@ class LinearScorer final : public RowScorer {
     for (const Binding::Column& at : binding.numbers) add_column(at);
     for (const RegressionTable& table : regression.tables()) add_table(table);
     for (std::size_t i = 0; i < binding.operands.size(); ++i) add_output(binding.operands[i], binding.outputs[i]);
+    plain_ = guards_.empty() && outputs_.size() == 1 && regression.answer().function == Function::kRegression &&
+             regression.normalization() == Normalization::kNone;
   }
   [[nodiscard]] bool fits() const noexcept { return fits_; }
 
-  void score(const FeatureRows& in, const ScoreRows& out, ScoreErrors& errors, ScoreScratch& scratch) const noexcept override {
+  void score(const FeatureRows& in, const ScoreRows& out, ScoreErrors& errors,
+             ScoreScratch& scratch) const noexcept override {
+    if (plain_) {
+      const Table& table = tables_.front();
+      for (std::size_t row = 0; row < in.rows; ++row)
+        out.numbers[row] = table.value(in.numbers + row * in.number_columns);
+      std::memset(out.failed, 0, in.rows);
+      return;
+    }
     for (std::size_t row = 0; row < in.rows; ++row) {
       const double* x = in.numbers + row * in.number_columns;
       if (!guards_.empty() && !allowed(x)) [[unlikely]] {
@@ -185,7 +198,7 @@ class LinearScorer final : public RowScorer {
     bool whole;
   };
   struct Output {
-    bool value = false;    ///< the predicted value; else the probability of `category`
+    bool value = false;  ///< the predicted value; else the probability of `category`
     std::size_t category = 0;
     bool text = false;
   };
@@ -196,8 +209,9 @@ class LinearScorer final : public RowScorer {
     column_of_slot_.emplace_back(treatment.target, at.column);
     if (treatment.plain) return;
     const bool simple = treatment.type.data != DataType::kFloat && treatment.type.data != DataType::kBoolean &&
-                        treatment.intervals.size() <= 1 && treatment.valid_values.empty() && treatment.invalid_values.empty() &&
-                        treatment.missing_values.empty() && is_missing(treatment.missing_replacement) && !treatment.missing_is_invalid &&
+                        treatment.intervals.size() <= 1 && treatment.valid_values.empty() &&
+                        treatment.invalid_values.empty() && treatment.missing_values.empty() &&
+                        is_missing(treatment.missing_replacement) && !treatment.missing_is_invalid &&
                         treatment.outliers == Outliers::kAsIs;
     if (!simple) fits_ = false;
     Guard guard{at.column, -INFINITY, INFINITY, treatment.type.data == DataType::kInteger};
@@ -210,11 +224,13 @@ class LinearScorer final : public RowScorer {
   }
 
   void add_table(const RegressionTable& from) {
-    if (!from.powers.empty() || !from.categories.empty() || !from.products.empty() || !from.lookups.empty()) fits_ = false;
+    if (!from.powers.empty() || !from.categories.empty() || !from.products.empty() || !from.lookups.empty())
+      fits_ = false;
     Table table;
     table.intercept = from.intercept;
     for (const RegressionTable::Linear& term : from.linear) {
-      const auto found = std::find_if(column_of_slot_.begin(), column_of_slot_.end(), [&](const auto& at) { return at.first == term.slot; });
+      const auto found = std::find_if(column_of_slot_.begin(), column_of_slot_.end(),
+                                      [&](const auto& at) { return at.first == term.slot; });
       if (found == column_of_slot_.end()) {
         fits_ = false;
         return;
@@ -240,7 +256,8 @@ class LinearScorer final : public RowScorer {
       fits_ = false;
     }
     if (output.text && !operand.type.is_text()) fits_ = false;
-    if (answer.function == Function::kClassification && regression_.tables().size() != answer.categories.size()) fits_ = false;
+    if (answer.function == Function::kClassification && regression_.tables().size() != answer.categories.size())
+      fits_ = false;
     outputs_.push_back(output);
   }
 
@@ -248,7 +265,8 @@ class LinearScorer final : public RowScorer {
     bool good = true;
     for (const Guard& guard : guards_) {
       const double value = x[guard.column];
-      good &= is_missing(value) || (value >= guard.low && value <= guard.high && (!guard.whole || value == std::trunc(value)));
+      good &= is_missing(value) ||
+              (value >= guard.low && value <= guard.high && (!guard.whole || value == std::trunc(value)));
     }
     return good;
   }
@@ -259,9 +277,11 @@ class LinearScorer final : public RowScorer {
     out.failed[row] = 0;
     if (answer.function == Function::kRegression) {
       const Normalization normalization = regression_.normalization();
-      const double y = normalization == Normalization::kNone
-                           ? values[0]
-                           : inverse_link(normalization == Normalization::kSoftmax ? Normalization::kLogit : normalization, values[0]);
+      const double y =
+          normalization == Normalization::kNone
+              ? values[0]
+              : inverse_link(normalization == Normalization::kSoftmax ? Normalization::kLogit : normalization,
+                             values[0]);
       for (std::size_t i = 0; i < outputs_.size(); ++i) out.numbers[number++] = y;
       return;
     }
@@ -270,7 +290,8 @@ class LinearScorer final : public RowScorer {
     for (std::size_t i = 0; i < count; ++i) known &= !is_missing(values[i]);
     RegressionEvaluator::normalize(regression_.normalization(), values, count);
     double probabilities[kMostTables];
-    for (std::size_t i = 0; i < count; ++i) probabilities[regression_.tables()[i].category] = known ? values[i] : kMissing;
+    for (std::size_t i = 0; i < count; ++i)
+      probabilities[regression_.tables()[i].category] = known ? values[i] : kMissing;
     for (const Output& output : outputs_) {
       if (!output.value) {
         out.numbers[number++] = probabilities[output.category];
@@ -299,6 +320,7 @@ class LinearScorer final : public RowScorer {
   std::vector<Guard> guards_;
   std::vector<Output> outputs_;
   bool fits_ = true;
+  bool plain_ = false;  // one number, straight from the table
 };
 
 }  // namespace

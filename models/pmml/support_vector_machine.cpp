@@ -13,7 +13,7 @@ enum class Kernel { kLinear, kPolynomial, kRadialBasis, kSigmoid };
 struct Machine {
   double bias = 0;
   double threshold = 0;
-  std::size_t target = 0;       ///< class
+  std::size_t target = 0;         ///< class
   std::size_t alternate = kNone;  ///< class voted for on the other side
   std::vector<std::uint32_t> vectors;
   std::vector<double> coefficients;  ///< of the vectors, or of the fields when there are none
@@ -90,7 +90,8 @@ class MachineEvaluator final : public Evaluator {
     double sum = machine.bias;
     if (machine.vectors.empty())
       for (std::size_t i = 0; i < machine.coefficients.size(); ++i) sum += machine.coefficients[i] * x[i];
-    for (std::size_t i = 0; i < machine.vectors.size(); ++i) sum += machine.coefficients[i] * kernels[machine.vectors[i]];
+    for (std::size_t i = 0; i < machine.vectors.size(); ++i)
+      sum += machine.coefficients[i] * kernels[machine.vectors[i]];
     return sum;
   }
 
@@ -100,23 +101,31 @@ class MachineEvaluator final : public Evaluator {
 
 class MachineCompiler {
  public:
-  explicit MachineCompiler(ModelBuild& build) : build_(build), compiler_(build.compiler), problems_(compiler_.problems()) {}
+  explicit MachineCompiler(ModelBuild& build)
+      : build_(build), compiler_(build.compiler), problems_(compiler_.problems()) {}
 
   std::unique_ptr<Evaluator> compile() {
     const std::string_view function = compiler_.required(build_.at, "functionName");
     Answer& answer = build_.unit.answer;
     const bool classes = function == "classification";
-    if (!classes && function != "regression") problems_.unsupported(build_.at, "functionName", "'" + std::string(function) + "'");
-    if (classes) build_.start_classification();
-    else answer.value = compiler_.new_slot();
+    if (!classes && function != "regression")
+      problems_.unsupported(build_.at, "functionName", "'" + std::string(function) + "'");
+    if (classes)
+      build_.start_classification();
+    else
+      answer.value = compiler_.new_slot();
     model_.largest_wins = build_.at.attribute_or("maxWins", "false") == "true";
     read_kernel();
-    if (const Element dictionary = build_.at.child("VectorDictionary")) read_vectors(dictionary);
-    else problems_.wrong(build_.at, "", "no VectorDictionary inside");
+    if (const Element dictionary = build_.at.child("VectorDictionary"))
+      read_vectors(dictionary);
+    else
+      problems_.wrong(build_.at, "", "no VectorDictionary inside");
     for (const Element at : build_.at)
       if (at.is("SupportVectorMachine")) read_machine(at, classes);
     if (model_.machines.empty() || (!classes && model_.machines.size() > 1))
-      problems_.wrong(build_.at, "", std::to_string(model_.machines.size()) + " SupportVectorMachine elements for a " + std::string(function));
+      problems_.wrong(
+          build_.at, "",
+          std::to_string(model_.machines.size()) + " SupportVectorMachine elements for a " + std::string(function));
     if (classes) choose_method();
     if (classes) build_.finish_classification();
     model_.inputs = compiler_.new_slots(model_.fields.size());
@@ -149,13 +158,16 @@ class MachineCompiler {
     if (!fields) return problems_.wrong(dictionary, "", "no VectorFields inside");
     for (const Element at : fields) {
       if (at.is("FieldRef")) {
-        model_.fields.push_back(compiler_.cast(compiler_.expression(at, build_.scope, block), kDoubleType, block, at).slot);
+        model_.fields.push_back(
+            compiler_.cast(compiler_.expression(at, build_.scope, block), kDoubleType, block, at).slot);
       } else if (at.is("CategoricalPredictor")) {
         const Operand value = compiler_.field(compiler_.required(at, "name"), build_.scope, at, "name");
         const Operand category = compiler_.literal_operand(at, "value", compiler_.required(at, "value"), value.type);
         const std::uint32_t equal = compiler_.emit(block, Op::kEqual, value.slot, category.slot);
         const double coefficient = compiler_.number(at, "coefficient", 1);
-        model_.fields.push_back(coefficient == 1 ? equal : compiler_.emit(block, Op::kMultiply, equal, compiler_.constant_slot(coefficient)));
+        model_.fields.push_back(
+            coefficient == 1 ? equal
+                             : compiler_.emit(block, Op::kMultiply, equal, compiler_.constant_slot(coefficient)));
       } else {
         problems_.unsupported(at, "", std::string(at.name()) + " in VectorFields");
       }
@@ -170,27 +182,36 @@ class MachineCompiler {
         const std::vector<double> values = entries ? compiler_.numbers(entries) : std::vector<double>();
         if (where.size() != values.size()) problems_.wrong(sparse, "", "as many Indices as REAL-Entries are needed");
         for (std::size_t i = 0; i < std::min(where.size(), values.size()); ++i) {
-          if (!(where[i] >= 1 && where[i] <= static_cast<double>(size))) problems_.wrong(sparse, "", "an index is out of range");
-          else vector[static_cast<std::size_t>(where[i]) - 1] = values[i];
+          if (!(where[i] >= 1 && where[i] <= static_cast<double>(size)))
+            problems_.wrong(sparse, "", "an index is out of range");
+          else
+            vector[static_cast<std::size_t>(where[i]) - 1] = values[i];
         }
       } else if (const Element array = at.child("Array")) {
         const std::vector<double> values = compiler_.numbers(array);
-        if (values.size() != size) problems_.wrong(array, "", "has " + std::to_string(values.size()) + " values for " + std::to_string(size) + " fields");
-        else vector = values;
+        if (values.size() != size)
+          problems_.wrong(array, "",
+                          "has " + std::to_string(values.size()) + " values for " + std::to_string(size) + " fields");
+        else
+          vector = values;
       } else {
         problems_.wrong(at, "", "no array inside");
       }
       const auto index = static_cast<std::uint32_t>(vector_ids_.size());
-      if (!vector_ids_.emplace(compiler_.required(at, "id"), index).second) problems_.wrong(at, "id", "is used twice");
-      else model_.vectors.insert(model_.vectors.end(), vector.begin(), vector.end());
+      if (!vector_ids_.emplace(compiler_.required(at, "id"), index).second)
+        problems_.wrong(at, "id", "is used twice");
+      else
+        model_.vectors.insert(model_.vectors.end(), vector.begin(), vector.end());
     }
   }
 
   void read_machine(Element at, bool classes) {
     Machine machine;
     if (classes) {
-      if (const auto target = at.attribute("targetCategory")) machine.target = build_.category(at, "targetCategory", *target);
-      else problems_.wrong(at, "targetCategory", "the attribute is missing");
+      if (const auto target = at.attribute("targetCategory"))
+        machine.target = build_.category(at, "targetCategory", *target);
+      else
+        problems_.wrong(at, "targetCategory", "the attribute is missing");
       if (const auto other = at.attribute("alternateTargetCategory"))
         machine.alternate = build_.category(at, "alternateTargetCategory", *other);
     }
@@ -199,8 +220,10 @@ class MachineCompiler {
       for (const Element vector : vectors) {
         if (!vector.is("SupportVector")) continue;
         const auto known = vector_ids_.find(compiler_.required(vector, "vectorId"));
-        if (known == vector_ids_.end()) problems_.wrong(vector, "vectorId", "is no VectorInstance");
-        else machine.vectors.push_back(known->second);
+        if (known == vector_ids_.end())
+          problems_.wrong(vector, "vectorId", "is no VectorInstance");
+        else
+          machine.vectors.push_back(known->second);
       }
     const Element coefficients = at.child("Coefficients");
     if (!coefficients) return problems_.wrong(at, "", "no Coefficients inside");
@@ -209,8 +232,9 @@ class MachineCompiler {
       if (value.is("Coefficient")) machine.coefficients.push_back(compiler_.number(value, "value", 0));
     const std::size_t expected = machine.vectors.empty() ? model_.fields.size() : machine.vectors.size();
     if (machine.coefficients.size() != expected)
-      problems_.wrong(coefficients, "", std::to_string(machine.coefficients.size()) + " coefficients for " + std::to_string(expected) +
-                                            (machine.vectors.empty() ? " fields" : " vectors"));
+      problems_.wrong(coefficients, "",
+                      std::to_string(machine.coefficients.size()) + " coefficients for " + std::to_string(expected) +
+                          (machine.vectors.empty() ? " fields" : " vectors"));
     model_.machines.push_back(std::move(machine));
   }
 
@@ -227,7 +251,8 @@ class MachineCompiler {
       return;
     }
     votes_ = model_.votes = method == "OneAgainstOne" || (model_.machines.size() == 1 && alternates);
-    if (votes_ && !alternates) problems_.wrong(build_.at, "", "OneAgainstOne needs an alternateTargetCategory for each machine");
+    if (votes_ && !alternates)
+      problems_.wrong(build_.at, "", "OneAgainstOne needs an alternateTargetCategory for each machine");
   }
 
   ModelBuild& build_;
@@ -240,6 +265,8 @@ class MachineCompiler {
 
 }  // namespace
 
-std::unique_ptr<Evaluator> compile_support_vector_machine(ModelBuild& build) { return MachineCompiler(build).compile(); }
+std::unique_ptr<Evaluator> compile_support_vector_machine(ModelBuild& build) {
+  return MachineCompiler(build).compile();
+}
 
 }  // namespace weir::pmml

@@ -23,7 +23,8 @@ ValueSet::ValueSet(std::vector<double> values) : values_(std::move(values)) {
   values_.erase(std::unique(values_.begin(), values_.end()), values_.end());
   if (values_.empty()) return;
   const double span = values_.back() - values_.front();
-  const bool whole = std::all_of(values_.begin(), values_.end(), [](double value) { return value == std::trunc(value); });
+  const bool whole =
+      std::all_of(values_.begin(), values_.end(), [](double value) { return value == std::trunc(value); });
   if (!whole || !(span < 4096)) return;
   base_ = values_.front();
   limit_ = values_.back() + 1;

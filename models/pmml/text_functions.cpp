@@ -64,7 +64,8 @@ double change_case(double code, bool upper, Frame& frame) noexcept {
 // Positions count characters from 1.
 double substring(std::string_view text, double position, double length, Frame& frame) noexcept {
   if (!(position >= 1) || !(length >= 0)) {
-    frame.fail("substring: position " + std::to_string(position) + " or length " + std::to_string(length) + " is out of range");
+    frame.fail("substring: position " + std::to_string(position) + " or length " + std::to_string(length) +
+               " is out of range");
     return kMissing;
   }
   std::size_t begin = 0;
@@ -151,7 +152,9 @@ double format_datetime(const Instruction& at, Frame& frame) noexcept {
       case 'M': number("%02u", of_day / 60 % 60); break;
       case 'S': number("%02u", of_day % 60); break;
       case 'p': text += of_day < 43'200 ? "AM" : "PM"; break;
-      case 'j': number("%03u", static_cast<unsigned>(days - static_cast<double>(days_from_civil(date.year, 1, 1))) + 1); break;
+      case 'j':
+        number("%03u", static_cast<unsigned>(days - static_cast<double>(days_from_civil(date.year, 1, 1))) + 1);
+        break;
       default: text += format[i]; break;
     }
   }

@@ -22,8 +22,10 @@ class Texts {
   std::uint32_t intern(std::string_view text) {
     if (const std::uint32_t known = find(text); known != kNone) return known;
     texts_.emplace_back(text);
-    if (texts_.size() * 2 > table_.size()) grow();
-    else insert(static_cast<std::uint32_t>(texts_.size() - 1));
+    if (texts_.size() * 2 > table_.size())
+      grow();
+    else
+      insert(static_cast<std::uint32_t>(texts_.size() - 1));
     return static_cast<std::uint32_t>(texts_.size() - 1);
   }
   [[nodiscard]] std::uint32_t find(std::string_view text) const noexcept {
@@ -68,7 +70,9 @@ class RowTexts {
   static constexpr std::size_t bytes(std::size_t capacity) { return capacity * sizeof(std::string_view) + kArenaBytes; }
 
   RowTexts(const Texts& texts, void* memory, std::size_t capacity) noexcept
-      : texts_(&texts), views_(static_cast<std::string_view*>(memory)), capacity_(capacity),
+      : texts_(&texts),
+        views_(static_cast<std::string_view*>(memory)),
+        capacity_(capacity),
         arena_(reinterpret_cast<char*>(views_ + capacity)) {}
 
   void clear() noexcept {

@@ -1,6 +1,27 @@
 #include "models/pmml/tree.hpp"
 
+#include <algorithm>
+
 namespace weir::pmml {
+
+namespace {
+
+bool test_holds(const TreeNode& node, Test test, double x, const Tables& tables) noexcept {
+  switch (test) {
+    case Test::kLess: return x < node.value;
+    case Test::kLessOrEqual: return x <= node.value;
+    case Test::kGreater: return x > node.value;
+    case Test::kGreaterOrEqual: return x >= node.value;
+    case Test::kEqual: return x == node.value;
+    case Test::kNotEqual: return x != node.value;
+    case Test::kInSet: return tables.sets[static_cast<std::size_t>(node.value)].contains(x);
+    case Test::kNotInSet: return !tables.sets[static_cast<std::size_t>(node.value)].contains(x);
+    case Test::kPredicate: return x != 0;
+    default: return test == Test::kIsNotMissing;
+  }
+}
+
+}  // namespace
 
 const Tree::Leaf& Tree::find(Frame& frame) const noexcept {
   const double* slots = frame.slots;
@@ -11,39 +32,78 @@ const Tree::Leaf& Tree::find(Frame& frame) const noexcept {
     if (test == Test::kLeaf) return leaves[node.other];
     if (test == Test::kPredicate) run(blocks[static_cast<std::size_t>(node.value)], frame);
     const double x = slots[node.slot];
-    bool holds;
-    if (is_missing(x)) {
-      if (test != Test::kIsMissing && test != Test::kIsNotMissing) {
-        at = unknown[at];
-        continue;
-      }
-      holds = test == Test::kIsMissing;
-    } else {
-      switch (test) {
-        case Test::kLess: holds = x < node.value; break;
-        case Test::kLessOrEqual: holds = x <= node.value; break;
-        case Test::kGreater: holds = x > node.value; break;
-        case Test::kGreaterOrEqual: holds = x >= node.value; break;
-        case Test::kEqual: holds = x == node.value; break;
-        case Test::kNotEqual: holds = x != node.value; break;
-        case Test::kInSet: holds = frame.tables->sets[static_cast<std::size_t>(node.value)].contains(x); break;
-        case Test::kNotInSet: holds = !frame.tables->sets[static_cast<std::size_t>(node.value)].contains(x); break;
-        case Test::kPredicate: holds = x != 0; break;
-        default: holds = test == Test::kIsNotMissing; break;
-      }
-    }
-    at = holds ? at + 1 : node.other;
+    if (!is_missing(x)) [[likely]]
+      at = test_holds(node, test, x, *frame.tables) ? at + 1 : node.other;
+    else if (test == Test::kIsMissing || test == Test::kIsNotMissing)
+      at = test == Test::kIsMissing ? at + 1 : node.other;
+    else
+      at = unknown[at];
   }
 }
 
+double Tree::holds(std::uint32_t index, Frame& frame) const noexcept {
+  if (index == kNone) return 1;
+  const TreeNode& node = nodes[index];
+  const auto test = static_cast<Test>(node.test);
+  if (test == Test::kPredicate) run(blocks[static_cast<std::size_t>(node.value)], frame);
+  const double x = frame.slots[node.slot];
+  if (!is_missing(x)) return test_holds(node, test, x, *frame.tables) ? 1 : 0;
+  if (test == Test::kIsMissing) return 1;
+  return test == Test::kIsNotMissing ? 0 : kMissing;
+}
+
+// weightedConfidence weighs the children that may be true by their records; aggregateNodes adds their leaves' records
+// up.
+void Tree::accumulate(std::uint32_t at, double weight, std::size_t classes, double* sums, Frame& frame) const noexcept {
+  const OpenNode& node = open[at];
+  bool any = false;
+  double records = 0;
+  for (const std::uint32_t child : node.children) {
+    const double truth = holds(open[child].test, frame);
+    if (truth == 1 && !any) return accumulate(child, weight, classes, sums, frame);
+    if (truth == 0) continue;
+    any = true;
+    records += open[child].records;
+  }
+  if (!any) {
+    if (!node.children.empty() && !last_when_none_true) return;
+    const Leaf& leaf = leaves[node.leaf];
+    if (open_strategy == Open::kAggregateNodes) weight = node.records;
+    for (std::size_t i = 0; i < classes; ++i)
+      if (leaf.distribution != kNone)
+        sums[i] += weight * distributions[leaf.distribution + i];
+      else if (static_cast<double>(i) == leaf.score)
+        sums[i] += weight;
+    return;
+  }
+  for (const std::uint32_t child : node.children)
+    if (holds(open[child].test, frame) != 0)
+      accumulate(child, records > 0 ? weight * open[child].records / records : weight, classes, sums, frame);
+}
+
 std::size_t Tree::memory_bytes() const noexcept {
-  std::size_t bytes = nodes.size() * sizeof(TreeNode) + unknown.size() * sizeof(std::uint32_t) + leaves.size() * sizeof(Leaf) +
-                      distributions.size() * 16;
+  std::size_t bytes = nodes.size() * sizeof(TreeNode) + unknown.size() * sizeof(std::uint32_t) +
+                      leaves.size() * sizeof(Leaf) + distributions.size() * 16;
   for (const Block& block : blocks) bytes += sizeof(Block) + block.size() * sizeof(Instruction);
   return bytes;
 }
 
+void TreeEvaluator::evaluate_open(Frame& frame) const noexcept {
+  const std::size_t count = answer_.categories.size();
+  double* probabilities = frame.slots + answer_.probabilities;
+  std::fill_n(probabilities, count, 0.0);
+  const double root = tree_.holds(tree_.open[0].test, frame);
+  if (root == 1) tree_.accumulate(0, 1, count, probabilities, frame);
+  double total = 0;
+  for (std::size_t i = 0; i < count; ++i) total += probabilities[i];
+  for (std::size_t i = 0; i < count; ++i)
+    frame.slots[answer_.confidences + i] = probabilities[i] = total > 0 ? probabilities[i] / total : kMissing;
+  frame.slots[answer_.entity] = kMissing;
+  choose_winner(answer_, frame);
+}
+
 void TreeEvaluator::evaluate(Frame& frame) const noexcept {
+  if (tree_.open_strategy != Tree::Open::kNo) return evaluate_open(frame);
   const Tree::Leaf& leaf = tree_.find(frame);
   double* slots = frame.slots;
   if (answer_.entity != 0) slots[answer_.entity] = leaf.id == 0 ? kMissing : leaf.id - 1;

@@ -11,13 +11,20 @@ enum class MissingStrategy { kNone, kLastPrediction, kNullPrediction, kDefaultCh
 
 class TreeCompiler {
  public:
-  explicit TreeCompiler(ModelBuild& build)
-      : build_(build), compiler_(build.compiler), problems_(compiler_.problems()) {
+  explicit TreeCompiler(ModelBuild& build) : build_(build), compiler_(build.compiler), problems_(compiler_.problems()) {
     const std::string_view missing = build.at.attribute_or("missingValueStrategy", "none");
-    if (missing == "lastPrediction") strategy_ = MissingStrategy::kLastPrediction;
-    else if (missing == "nullPrediction") strategy_ = MissingStrategy::kNullPrediction;
-    else if (missing == "defaultChild") strategy_ = MissingStrategy::kDefaultChild;
-    else if (missing != "none") problems_.unsupported(build.at, "missingValueStrategy", "'" + std::string(missing) + "'");
+    if (missing == "lastPrediction")
+      strategy_ = MissingStrategy::kLastPrediction;
+    else if (missing == "nullPrediction")
+      strategy_ = MissingStrategy::kNullPrediction;
+    else if (missing == "defaultChild")
+      strategy_ = MissingStrategy::kDefaultChild;
+    else if (missing == "weightedConfidence")
+      tree_.open_strategy = Tree::Open::kWeightedConfidence;
+    else if (missing == "aggregateNodes")
+      tree_.open_strategy = Tree::Open::kAggregateNodes;
+    else if (missing != "none")
+      problems_.unsupported(build.at, "missingValueStrategy", "'" + std::string(missing) + "'");
     const std::string_view no_true = build.at.attribute_or("noTrueChildStrategy", "returnNullPrediction");
     last_when_none_true_ = no_true == "returnLastPrediction";
     if (!last_when_none_true_ && no_true != "returnNullPrediction")
@@ -29,10 +36,20 @@ class TreeCompiler {
     collect_categories(root);
     if (tree_.classification) build_.finish_classification();
     tree_.leaves.emplace_back();
+    tree_.last_when_none_true = last_when_none_true_;
+    if (tree_.open_strategy != Tree::Open::kNo) {
+      if (!tree_.classification)
+        problems_.unsupported(build_.at, "missingValueStrategy", "this strategy in a regression");
+      else
+        open_node(root);
+      return std::move(tree_);
+    }
     // The root's own predicate: nothing to fall back to when it is not true.
     const Element predicate = Compiler::predicate_of(root);
-    if (!predicate) problems_.wrong(root, "", "no predicate inside");
-    else if (!predicate.is("True")) add_test(predicate, root);
+    if (!predicate)
+      problems_.wrong(root, "", "no predicate inside");
+    else if (!predicate.is("True"))
+      add_test(predicate);
     const bool tested = !tree_.nodes.empty();
     body(root);
     if (tested) {
@@ -121,8 +138,30 @@ class TreeCompiler {
     tree_.confidences.insert(tree_.confidences.end(), shown.begin(), shown.end());
   }
 
+  std::uint32_t open_node(Element at) {
+    const auto index = static_cast<std::uint32_t>(tree_.open.size());
+    tree_.open.emplace_back();
+    const Element predicate = Compiler::predicate_of(at);
+    if (!predicate)
+      problems_.wrong(at, "", "no predicate inside");
+    else if (!predicate.is("True"))
+      tree_.open[index].test = add_test(predicate);
+    tree_.open[index].leaf = leaf_of(at);
+    double records = compiler_.number(at, "recordCount", 0);
+    if (!at.attribute("recordCount"))
+      for (const Element part : at)
+        if (part.is("ScoreDistribution")) records += compiler_.number(part, "recordCount", 0);
+    tree_.open[index].records = records;
+    for (const Element child : at)
+      if (child.is("Node") && !compiler_.stop()) {
+        const std::uint32_t added = open_node(child);
+        tree_.open[index].children.push_back(added);
+      }
+    return index;
+  }
+
   // A test for the predicate; kept simple where it is simple.
-  std::uint32_t add_test(Element predicate, Element /*node*/) {
+  std::uint32_t add_test(Element predicate) {
     TreeNode node;
     const auto set_slot = [&](std::uint32_t slot) {
       if (slot >= (1U << 26)) problems_.exhausted("a tree reads too many fields");
@@ -132,11 +171,12 @@ class TreeCompiler {
     if (predicate.is("SimplePredicate")) {
       const std::string_view name = compiler_.required(predicate, "operator");
       static constexpr std::pair<std::string_view, Test> kTests[] = {
-          {"equal", Test::kEqual},           {"notEqual", Test::kNotEqual},
-          {"lessThan", Test::kLess},         {"lessOrEqual", Test::kLessOrEqual},
-          {"greaterThan", Test::kGreater},   {"greaterOrEqual", Test::kGreaterOrEqual},
-          {"isMissing", Test::kIsMissing},   {"isNotMissing", Test::kIsNotMissing}};
-      const auto* found = std::find_if(std::begin(kTests), std::end(kTests), [&](const auto& test) { return test.first == name; });
+          {"equal", Test::kEqual},         {"notEqual", Test::kNotEqual},
+          {"lessThan", Test::kLess},       {"lessOrEqual", Test::kLessOrEqual},
+          {"greaterThan", Test::kGreater}, {"greaterOrEqual", Test::kGreaterOrEqual},
+          {"isMissing", Test::kIsMissing}, {"isNotMissing", Test::kIsNotMissing}};
+      const auto* found =
+          std::find_if(std::begin(kTests), std::end(kTests), [&](const auto& test) { return test.first == name; });
       if (found != std::end(kTests)) {
         const Operand value = compiler_.field(compiler_.required(predicate, "field"), build_.scope, predicate);
         const bool ordered = found->second <= Test::kGreaterOrEqual;
@@ -202,7 +242,7 @@ class TreeCompiler {
       Child child;
       child.id = node.attribute_or("id", "");
       if (!predicate.is("True")) {
-        child.test = add_test(predicate, node);
+        child.test = add_test(predicate);
         child.begin = body(node);
         tree_.nodes[child.test].other = static_cast<std::uint32_t>(tree_.nodes.size());
       } else {
@@ -254,9 +294,12 @@ std::unique_ptr<Evaluator> compile_tree(ModelBuild& build) {
   Problems& problems = compiler.problems();
   const std::string_view function = compiler.required(build.at, "functionName");
   Answer& answer = build.unit.answer;
-  if (function == "classification") build.start_classification();
-  else if (function == "regression") answer.value = compiler.new_slot();
-  else problems.unsupported(build.at, "functionName", "'" + std::string(function) + "'");
+  if (function == "classification")
+    build.start_classification();
+  else if (function == "regression")
+    answer.value = compiler.new_slot();
+  else
+    problems.unsupported(build.at, "functionName", "'" + std::string(function) + "'");
   answer.entity = compiler.new_slot();
   answer.entity_type = kStringType;
   const Element root = build.at.child("Node");

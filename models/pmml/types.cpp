@@ -85,9 +85,17 @@ std::optional<Type> type_named(std::string_view name) {
 }
 
 std::string_view to_string(DataType type) noexcept {
-  static constexpr std::array<std::string_view, 11> kNames = {
-      "string", "integer", "float",         "double",      "boolean",             "date",
-      "time",   "dateTime", "dateDaysSince", "timeSeconds", "dateTimeSecondsSince"};
+  static constexpr std::array<std::string_view, 11> kNames = {"string",
+                                                              "integer",
+                                                              "float",
+                                                              "double",
+                                                              "boolean",
+                                                              "date",
+                                                              "time",
+                                                              "dateTime",
+                                                              "dateDaysSince",
+                                                              "timeSeconds",
+                                                              "dateTimeSecondsSince"};
   return kNames[static_cast<std::size_t>(type)];
 }
 
@@ -217,13 +225,14 @@ std::size_t format_value(const Type& type, double value, char* out) noexcept {
       const double days = std::floor(value / kSecondsPerDay);
       const Civil date = civil_from_days(static_cast<std::int64_t>(days));
       const auto seconds = static_cast<unsigned>(value - days * kSecondsPerDay);
-      return print("%04lld-%02u-%02uT%02u:%02u:%02u", static_cast<long long>(date.year), date.month, date.day, seconds / 3600 % 24,
-                   seconds / 60 % 60, seconds % 60);
+      return print("%04lld-%02u-%02uT%02u:%02u:%02u", static_cast<long long>(date.year), date.month, date.day,
+                   seconds / 3600 % 24, seconds / 60 % 60, seconds % 60);
     }
     case DataType::kFloat: {
       // The shortest text of the float itself, in the same form.
       std::array<char, 40> shortest{};
-      const char* end = std::to_chars(shortest.data(), shortest.data() + shortest.size(), static_cast<float>(value)).ptr;
+      const char* end =
+          std::to_chars(shortest.data(), shortest.data() + shortest.size(), static_cast<float>(value)).ptr;
       double same = value;
       std::from_chars(shortest.data(), end, same);
       return format_double(same, out);

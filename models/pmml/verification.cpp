@@ -77,12 +77,14 @@ Status verify(Element model, const PmmlModel& compiled, const Deadline& deadline
   for (const Check& check : inputs) features.push_back({check.field, check.type});
   // Inputs that the table leaves out are missing values, not missing features.
   for (const Field& input : compiled.inputs())
-    if (std::none_of(inputs.begin(), inputs.end(), [&](const Check& check) { return check.field == input.name; })) features.push_back(input);
+    if (std::none_of(inputs.begin(), inputs.end(), [&](const Check& check) { return check.field == input.name; }))
+      features.push_back(input);
   for (const Check& check : outputs) wanted.push_back(check.field);
   if (wanted.empty()) return failure(verification, "no field to verify");
   for (std::size_t i = 0; i < features.size(); ++i)
     for (std::size_t j = 0; j < i; ++j)
-      if (features[i].name == features[j].name) return failure(fields, "field '" + features[i].name + "' is listed twice");
+      if (features[i].name == features[j].name)
+        return failure(fields, "field '" + features[i].name + "' is listed twice");
   const FeatureSchema schema(features);
   auto scorer = compiled.bind(schema, wanted);
   if (!scorer.is_ok()) return scorer.status();
@@ -98,7 +100,8 @@ Status verify(Element model, const PmmlModel& compiled, const Deadline& deadline
       const Element at = row.child(column);
       return at ? std::optional<std::string_view>(at.text()) : std::nullopt;
     };
-    Row values{std::vector<double>(schema.number_columns(), kMissing), std::vector<std::string_view>(schema.text_columns())};
+    Row values{std::vector<double>(schema.number_columns(), kMissing),
+               std::vector<std::string_view>(schema.text_columns())};
     for (const Check& check : inputs) {
       const auto text = cell(check.column);
       if (!text) continue;
@@ -108,15 +111,18 @@ Status verify(Element model, const PmmlModel& compiled, const Deadline& deadline
         continue;
       }
       const auto number = parse_value(check.value_type, *text);
-      if (!number) return failure(row, place + "field '" + check.field + "': '" + std::string(*text) + "' is not a value of its type");
+      if (!number)
+        return failure(row,
+                       place + "field '" + check.field + "': '" + std::string(*text) + "' is not a value of its type");
       values.numbers[column] = *number;
     }
     std::vector<double> numbers(outputs.size());
     std::vector<std::string> texts(outputs.size());
     unsigned char failed = 0;
     ScoreErrors errors;
-    scorer.value()->score({1, values.numbers.data(), schema.number_columns(), values.texts.data(), schema.text_columns()},
-                          {numbers.data(), texts.data(), &failed}, errors, scratch);
+    scorer.value()->score(
+        {1, values.numbers.data(), schema.number_columns(), values.texts.data(), schema.text_columns()},
+        {numbers.data(), texts.data(), &failed}, errors, scratch);
     if (failed != 0) return failure(row, place + errors.entries().front().message);
     std::size_t number = 0, text_at = 0;
     for (const Check& check : outputs) {
@@ -124,14 +130,16 @@ Status verify(Element model, const PmmlModel& compiled, const Deadline& deadline
       if (check.type == FieldType::kText) {
         const std::string& got = texts[text_at++];
         if (expected && got != *expected)
-          return failure(row, place + "field '" + check.field + "': expected '" + std::string(*expected) + "', got '" + got + "'");
+          return failure(
+              row, place + "field '" + check.field + "': expected '" + std::string(*expected) + "', got '" + got + "'");
         continue;
       }
       const double got = numbers[number++];
       if (!expected) continue;
       const auto value = parse_value(check.value_type, *expected);
       if (!value || !close(*value, got, check))
-        return failure(row, place + "field '" + check.field + "': expected " + std::string(*expected) + ", got " + shown(got));
+        return failure(
+            row, place + "field '" + check.field + "': expected " + std::string(*expected) + ", got " + shown(got));
     }
   }
   return Status::ok();

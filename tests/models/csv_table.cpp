@@ -35,9 +35,12 @@ CsvTable CsvTable::read(const std::filesystem::path& path) {
   for (std::size_t i = 0; i < bytes.size(); ++i) {
     const char c = bytes[i];
     if (quoted) {
-      if (c != '"') cell += c;
-      else if (i + 1 < bytes.size() && bytes[i + 1] == '"') cell += bytes[++i];
-      else quoted = false;
+      if (c != '"')
+        cell += c;
+      else if (i + 1 < bytes.size() && bytes[i + 1] == '"')
+        cell += bytes[++i];
+      else
+        quoted = false;
     } else if (c == '"') {
       quoted = true;
     } else if (c == delimiter) {

@@ -1,5 +1,5 @@
-// Runs every triple of tests/models/pmml_conformance (model, input, expected output) and compares with known_failing.txt:
-// a triple that fails must be listed there, with its reason, and a listed one must fail.
+// Runs every triple of tests/models/pmml_conformance (model, input, expected output) and compares with
+// known_failing.txt: a triple that fails must be listed there, with its reason, and a listed one must fail.
 
 #include <gtest/gtest.h>
 
@@ -63,8 +63,10 @@ std::string run_triple(const std::string& id, double tolerance, const std::strin
   for (const auto& row : input.rows) {
     for (const Field& field : fields) {
       const std::string& cell = row[static_cast<std::size_t>(input.column(field.name))];
-      if (field.type == FieldType::kNumber) numbers.push_back(is_missing(cell) ? std::nan("") : number_of(cell));
-      else texts.push_back(is_missing(cell) ? std::string_view() : std::string_view(cell));
+      if (field.type == FieldType::kNumber)
+        numbers.push_back(is_missing(cell) ? std::nan("") : number_of(cell));
+      else
+        texts.push_back(is_missing(cell) ? std::string_view() : std::string_view(cell));
     }
   }
   std::size_t number_outputs = 0, text_outputs = 0;
@@ -116,9 +118,12 @@ TEST(PmmlConformance, TriplesPassExceptTheListedOnes) {
     const std::string difference = run_triple(id, tolerance, row[static_cast<std::size_t>(index.column("dataset"))]);
     const bool known = listed.erase(id) > 0;
     passing += difference.empty() ? 1 : 0;
-    std::cout << (difference.empty() ? "pass " : "FAIL ") << id << (difference.empty() ? "" : ": " + difference) << '\n';
-    if (known) EXPECT_FALSE(difference.empty()) << id << " passes: take it off known_failing.txt";
-    else EXPECT_TRUE(difference.empty()) << id << ": " << difference;
+    std::cout << (difference.empty() ? "pass " : "FAIL ") << id << (difference.empty() ? "" : ": " + difference)
+              << '\n';
+    if (known)
+      EXPECT_FALSE(difference.empty()) << id << " passes: take it off known_failing.txt";
+    else
+      EXPECT_TRUE(difference.empty()) << id << ": " << difference;
   }
   for (const auto& [id, line] : listed) ADD_FAILURE() << "known_failing.txt lists an unknown triple: " << line;
   std::cout << "ok " << passing << " of " << index.rows.size() << '\n';
