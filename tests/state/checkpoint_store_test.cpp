@@ -2,8 +2,11 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <filesystem>
 #include <fstream>
+#include <set>
+#include <thread>
 
 #include <weir/map_table.hpp>
 #include <weir/value_table.hpp>
@@ -182,6 +185,40 @@ TEST(CheckpointStore, ReadersSeeACheckpointOnlyWhenItIsComplete) {
   expect_ok(reader->get(keys, values));
   EXPECT_EQ(values[0], "1");
   EXPECT_FALSE(values[1].has_value());
+}
+
+TEST(CheckpointStore, ReadersOnOtherThreadsSeeWholeCheckpoints) {
+  const TemporaryDirectory directory;
+  const auto store = open_store(directory.path());
+  const auto rows_saying = [](std::uint64_t id) {
+    Rows rows;
+    for (int i = 0; i < 100; ++i) rows["k" + std::to_string(i)] = std::to_string(id);
+    return rows;
+  };
+  write(*store, 1, {delta_of(descriptor(), rows_saying(1))});
+  std::atomic<bool> done{false};
+  std::uint64_t scans = 0;
+  std::uint64_t torn = 0;
+  std::thread reader_thread([&, reader = *store->reader(descriptor())] {
+    while (!done.load()) {
+      std::set<std::string> values;
+      std::size_t rows = 0;
+      const Status status = reader->scan({}, [&](std::string_view, std::string_view value) {
+        values.emplace(value);
+        return ++rows < 1000;
+      });
+      if (!status.is_ok() || rows != 100 || values.size() != 1) ++torn;
+      ++scans;
+      (void)store->list();
+    }
+  });
+  for (std::uint64_t id = 2; id <= 12; ++id)
+    write(
+        *store, id,
+        {delta_of(descriptor(), rows_saying(id)), delta_of(descriptor("op", "s" + std::to_string(id)), {{"a", "1"}})});
+  done = true;
+  reader_thread.join();
+  EXPECT_EQ(torn, 0U) << "of " << scans;
 }
 
 TEST(CheckpointStore, ScansByPrefixUpToTheLastByte) {
