@@ -1,0 +1,93 @@
+#pragma once
+/// ModelLoader: fetches, checks, loads, verifies and warms models on the job's executor, off the workers.
+
+#include <atomic>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include <weir/executor.hpp>
+#include <weir/model.hpp>
+#include <weir/model_record.hpp>
+#include <weir/serve_options.hpp>
+
+namespace weir {
+class BlobStore;
+}
+
+namespace weir::serving {
+
+using SharedBytes = std::shared_ptr<const std::string>;
+
+/// What every load of one operator instance has in common. Immutable while loads run.
+struct LoaderConfig {
+  ModelRuntimes runtimes;
+  FeatureSchema features;
+  std::vector<std::string> outputs;
+  ModelLimits limits;
+  std::vector<std::string> directories;
+  std::size_t warm_up_rows = 64;
+  std::size_t max_loads = 4;
+  std::shared_ptr<BlobStore> blobs;  ///< null: bytes stay in memory
+};
+
+struct LoadRequest {
+  std::uint64_t id = 0;  ///< the caller's; comes back with the result
+  ModelRecord record;    ///< without its bytes
+  SharedBytes bytes;     ///< null: from the blob store when `digest` says which, else from record.location
+  ModelDigest digest{};  ///< of a model that was accepted before; zeros: not known
+};
+
+struct LoadResult {
+  std::uint64_t id = 0;
+  Status status;
+  ModelDigest digest{};  ///< zeros when the bytes could not be read
+  SharedBytes bytes;
+  bool in_blob_store = false;
+  std::shared_ptr<const Scorer> scorer;  ///< set exactly when status is OK
+};
+
+/// One load from beginning to end, on the calling thread; `stage` follows it.
+LoadResult load_model(const LoaderConfig& config, const LoadRequest& request, std::atomic<ModelState>& stage);
+
+/// Thread: the task's, but for the jobs it submits, which share nothing with it but a locked mailbox.
+class ModelLoader {
+ public:
+  ModelLoader(std::shared_ptr<const LoaderConfig> config, Executor& executor, std::function<void()> waker);
+
+  /// Starts at once or when its turn comes.
+  void request(LoadRequest request);
+  /// Starts what waits, as far as max_loads and the executor allow. Call often. True when the executor was full and no
+  /// load is running, so that nothing would call again.
+  bool pump();
+  /// The loads finished since the last call, in no particular order.
+  std::vector<LoadResult> take_finished();
+  /// Loads asked for and not yet taken.
+  [[nodiscard]] std::size_t unfinished() const noexcept { return stages_.size(); }
+  /// Where a load is: kReceived until it starts.
+  [[nodiscard]] ModelState stage(std::uint64_t id) const;
+  /// Lets a model go on the executor: freeing a large one takes milliseconds.
+  void dispose(std::shared_ptr<const Scorer> scorer);
+
+ private:
+  struct Mailbox {
+    std::mutex mutex;
+    std::vector<LoadResult> finished;  // guarded by mutex
+  };
+  using Stage = std::shared_ptr<std::atomic<ModelState>>;
+
+  std::shared_ptr<const LoaderConfig> config_;
+  Executor& executor_;
+  std::function<void()> waker_;
+  std::shared_ptr<Mailbox> mailbox_ = std::make_shared<Mailbox>();
+  std::deque<std::shared_ptr<LoadRequest>> waiting_;
+  std::unordered_map<std::uint64_t, Stage> stages_;
+  std::size_t running_ = 0;
+};
+
+}  // namespace weir::serving

@@ -1,0 +1,74 @@
+#pragma once
+/// ModelSlot: the models of one key on the task that owns it. Changed by ModelLifecycle only.
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <weir/model.hpp>
+#include <weir/serving/model_loader.hpp>
+#include <weir/serving/serving_state.hpp>
+
+namespace weir::serving {
+
+/// A model that was accepted. Its address is stable while it lives.
+struct ModelVersion {
+  StoredVersion facts;
+  SharedBytes bytes;                     ///< null once they are in the blob store
+  std::shared_ptr<const Scorer> scorer;  ///< null while it is loaded again after a restore
+  ModelId id;
+  std::uint32_t number_outputs = 0;
+  std::uint32_t text_outputs = 0;
+  bool awaits_first_record = false;  ///< its entry in the swap log does not say yet which record was first
+
+  // Working memory of whoever scores a batch.
+  std::uint64_t batch_mark = 0;
+  std::uint32_t group = 0;
+  std::uint32_t statistics_hint = 0;
+};
+
+/// A model that is loading, or (event time) an order that waits for models that came before it.
+struct PendingModel {
+  StoredVersion facts;
+  SharedBytes bytes;
+  std::uint64_t load_id = 0;
+  bool done = false;
+  LoadResult result;
+};
+
+struct ModelSlot {
+  explicit ModelSlot(std::string text) : key_text(std::move(text)) {}
+  ModelSlot(const ModelSlot&) = delete;
+  ModelSlot& operator=(const ModelSlot&) = delete;
+
+  std::string key_text;
+  ModelVersion* current = nullptr;
+
+  /// Arrival: may the key's records be scored (or found without a model) now?
+  [[nodiscard]] bool usable() const noexcept { return current == nullptr || current->scorer != nullptr; }
+
+  // Event time: the version for `cached_from` <= t < `cached_until`, and the time from which on a model may yet come.
+  ModelVersion* cached = nullptr;
+  Timestamp cached_from = kMaxTimestamp;
+  Timestamp cached_until = kMinTimestamp;
+  Timestamp blocked_from = kMaxTimestamp;
+
+  std::vector<std::unique_ptr<ModelVersion>> versions;  ///< usable ones, by sequence
+  std::deque<PendingModel> pending;                     ///< by sequence
+  std::vector<StoredVersion> refused;
+  std::vector<NameHistory> names;
+  std::vector<TimelineEntry> timeline;
+  std::uint64_t next_sequence = 1;
+  std::uint64_t current_since = 0;
+  Timestamp current_from = kMinTimestamp;
+  std::uint64_t retired_before = 0;
+  SwapLog swaps;
+
+  bool models_changed = false;  ///< since the last ModelLifecycle::take_changed()
+  bool swaps_changed = false;
+};
+
+}  // namespace weir::serving

@@ -1,0 +1,35 @@
+#pragma once
+/// ServingView: what HTTP asks of a serving operator, on its task's thread.
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include <weir/result.hpp>
+#include <weir/serving/serving_state.hpp>
+#include <weir/serving/serving_statistics.hpp>
+
+namespace weir {
+
+class JsonWriter;
+
+namespace serving {
+
+class ServingView {
+ public:
+  virtual ~ServingView() = default;
+  /// One array of up to `limit` keys with their models, as StateTable::list_json has it.
+  virtual Status list_models(JsonWriter& json, std::string_view prefix, std::size_t limit, std::string& cursor) = 0;
+  /// `{"key", "current", "versions", "pending", "refused", "statistics", "swaps"}` of one key. kNotFound when this task
+  /// has never heard of it. A version other than 0 narrows `versions`, `pending`, `refused` and `statistics` to it;
+  /// kNotFound when there is none.
+  virtual Result<std::string> show_models(std::string_view key_text, std::int64_t version) = 0;
+};
+
+/// The text of ServingView::show_models.
+Result<std::string> show_key(KeyModels models, KeyStatistics statistics, const SwapLog& swaps,
+                             const std::string& key_text, std::size_t held, std::int64_t version);
+
+}  // namespace serving
+}  // namespace weir

@@ -1,0 +1,44 @@
+#include <weir/serving/serving_view.hpp>
+
+#include <weir/json.hpp>
+
+namespace weir::serving {
+namespace {
+
+void keep_version(std::vector<StoredVersion>& versions, std::int64_t version) {
+  std::erase_if(versions, [version](const StoredVersion& facts) { return facts.version != version; });
+}
+
+}  // namespace
+
+Result<std::string> show_key(KeyModels models, KeyStatistics statistics, const SwapLog& swaps,
+                             const std::string& key_text, std::size_t held, std::int64_t version) {
+  if (version != 0) {
+    keep_version(models.versions, version);
+    keep_version(models.pending, version);
+    keep_version(models.refused, version);
+    std::erase_if(statistics.versions,
+                  [version](const VersionStatistics& one) { return one.model.version != version; });
+    if (models.versions.empty() && models.pending.empty() && models.refused.empty()) {
+      return Status::not_found("key '" + key_text + "' has no version " + std::to_string(version) + " (any more)");
+    }
+  }
+  JsonWriter json;
+  json.begin_object();
+  json.key("key");
+  json.string(key_text);
+  json.key("models");
+  models.weir_json(json);
+  json.key("statistics");
+  statistics.weir_json(json);
+  if (version == 0) {
+    json.key("swaps");
+    swaps.weir_json(json);
+    json.key("held_records");
+    json.number(held);
+  }
+  json.end_object();
+  return json.take();
+}
+
+}  // namespace weir::serving
