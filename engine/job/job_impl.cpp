@@ -95,7 +95,7 @@ Status Job::Impl::open_store() {
   if (store_->restored())
     for (const std::string& note : store_->restored()->notes) spdlog::warn("weir: {}", note);
   if (!store_->restored()) return {};
-  WEIR_RETURN_IF_ERROR(check_restored(graph_, *options_.checkpoint, *store_->restored()));
+  WEIR_RETURN_IF_ERROR(check_restored(graph_, *options_.checkpoint, *store_));
   return commit_restored(graph_, *store_->restored());
 }
 

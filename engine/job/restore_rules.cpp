@@ -5,14 +5,18 @@
 
 namespace weir {
 
-Status check_restored(const LogicalGraph& graph, const CheckpointOptions& options, const RestoredJob& restored) {
+Status check_restored(const LogicalGraph& graph, const CheckpointOptions& options, CheckpointStore& store) {
+  const RestoredJob& restored = *store.restored();
   std::string unmatched;
   for (const auto& [uid, part] : restored.operators) {
     if (part.states.empty() && part.entries.empty() && part.committables.empty()) continue;
     const bool known =
         std::any_of(graph.nodes.begin(), graph.nodes.end(), [&, &name = uid](const NodeSpec& node) { return node.uid == name; });
-    const auto& dropped = options.drop_uids;
-    if (!known && std::find(dropped.begin(), dropped.end(), uid) == dropped.end()) unmatched += (unmatched.empty() ? "'" : ", '") + uid + "'";
+    if (known) continue;
+    if (std::find(options.drop_uids.begin(), options.drop_uids.end(), uid) != options.drop_uids.end())
+      WEIR_RETURN_IF_ERROR(store.drop_operator(uid));
+    else
+      unmatched += (unmatched.empty() ? "'" : ", '") + uid + "'";
   }
   if (unmatched.empty()) return {};
   return Status::failed_precondition("checkpoint " + std::to_string(restored.checkpoint_id) + " holds state of operators that the pipeline does not have: " +

@@ -9,8 +9,8 @@
 
 namespace weir {
 
-// State of operators that the pipeline does not have is refused, unless named in drop_uids.
-Status check_restored(const LogicalGraph& graph, const CheckpointOptions& options, const RestoredJob& restored);
+// State of operators that the pipeline does not have is refused, unless named in drop_uids: then it is dropped.
+Status check_restored(const LogicalGraph& graph, const CheckpointOptions& options, CheckpointStore& store);
 // Commits again what the checkpoint had prepared: the process may have died between manifest and commit.
 Status commit_restored(const LogicalGraph& graph, const RestoredJob& restored);
 

@@ -106,7 +106,7 @@ class Simulation::Impl {
       WEIR_ASSIGN_OR_RETURN(store_, CheckpointStore::open(std::move(store)));
       if (store_->restored()) {
         restored = &*store_->restored();
-        WEIR_RETURN_IF_ERROR(check_restored(graph_, *job_.checkpoint, *restored));
+        WEIR_RETURN_IF_ERROR(check_restored(graph_, *job_.checkpoint, *store_));
         WEIR_RETURN_IF_ERROR(commit_restored(graph_, *restored));
       }
     }
