@@ -22,17 +22,15 @@ class ScoreNumbers {
   ScoreNumbers() noexcept : size_(0) {}
   ScoreNumbers(const double* values, std::size_t count) { construct(values, count); }
   ScoreNumbers(const ScoreNumbers& other) { construct(other.data(), other.size_); }
-  ScoreNumbers(ScoreNumbers&& other) noexcept : store_(other.store_), size_(std::exchange(other.size_, 0)) {}
+  ScoreNumbers(ScoreNumbers&& other) noexcept : size_(0) { take(other); }
   ScoreNumbers& operator=(const ScoreNumbers& other) { return *this = ScoreNumbers(other); }
   ScoreNumbers& operator=(ScoreNumbers&& other) noexcept {
-    std::swap(store_, other.store_);
-    std::swap(size_, other.size_);
+    if (this == &other) return *this;
+    release();
+    take(other);
     return *this;
   }
-  ~ScoreNumbers() {
-    if (size_ > kInline) [[unlikely]]
-      delete[] store_.heap;
-  }
+  ~ScoreNumbers() { release(); }
 
   [[nodiscard]] std::size_t size() const noexcept { return size_; }
   [[nodiscard]] const double* data() const noexcept { return size_ > kInline ? store_.heap : store_.in_place; }
@@ -45,6 +43,19 @@ class ScoreNumbers {
   void weir_json(JsonWriter& writer) const;
 
  private:
+  void release() noexcept {
+    if (size_ > kInline) [[unlikely]]
+      delete[] store_.heap;
+  }
+  // Precondition: this owns nothing. What was never written is not read either.
+  void take(ScoreNumbers& other) noexcept {
+    size_ = std::exchange(other.size_, 0);
+    if (size_ > kInline) [[unlikely]] {
+      store_.heap = other.store_.heap;
+    } else {
+      for (std::uint32_t i = 0; i < size_; ++i) store_.in_place[i] = other.store_.in_place[i];
+    }
+  }
   void construct(const double* values, std::size_t count) {
     size_ = static_cast<std::uint32_t>(count);
     double* target = store_.in_place;
@@ -70,21 +81,15 @@ class ScoreTexts {
     if (bytes_ != 0) [[unlikely]]
       copy(other);
   }
-  ScoreTexts(ScoreTexts&& other) noexcept
-      : count_(std::exchange(other.count_, 0)), bytes_(std::exchange(other.bytes_, 0)) {
-    if (bytes_ != 0) store_ = other.store_;
-  }
+  ScoreTexts(ScoreTexts&& other) noexcept : count_(0), bytes_(0) { take(other); }
   ScoreTexts& operator=(const ScoreTexts& other) { return *this = ScoreTexts(other); }
   ScoreTexts& operator=(ScoreTexts&& other) noexcept {
-    std::swap(store_, other.store_);
-    std::swap(count_, other.count_);
-    std::swap(bytes_, other.bytes_);
+    if (this == &other) return *this;
+    release();
+    take(other);
     return *this;
   }
-  ~ScoreTexts() {
-    if (bytes_ > kInline) [[unlikely]]
-      delete[] store_.heap;
-  }
+  ~ScoreTexts() { release(); }
 
   [[nodiscard]] std::size_t size() const noexcept { return count_; }
   /// Valid while this object lives unchanged. Precondition: index < size().
@@ -99,6 +104,20 @@ class ScoreTexts {
   // The end offset of each text (4 bytes each), then all texts one after the other; `bytes_` is the size of both.
   static constexpr std::uint32_t kInline = 24;
   [[nodiscard]] const char* data() const noexcept { return bytes_ > kInline ? store_.heap : store_.in_place; }
+  void release() noexcept {
+    if (bytes_ > kInline) [[unlikely]]
+      delete[] store_.heap;
+  }
+  // Precondition: this owns nothing.
+  void take(ScoreTexts& other) noexcept {
+    count_ = std::exchange(other.count_, 0);
+    bytes_ = std::exchange(other.bytes_, 0);
+    if (bytes_ > kInline) [[unlikely]] {
+      store_.heap = other.store_.heap;
+    } else if (bytes_ != 0) {
+      std::memcpy(store_.in_place, other.store_.in_place, bytes_);
+    }
+  }
   char* allocate(std::size_t count, std::size_t characters);
   void copy(const ScoreTexts& other);
 

@@ -1,0 +1,146 @@
+#include <cmath>
+
+#include <gtest/gtest.h>
+
+#include <weir/scored.hpp>
+#include <weir/serving/serving_statistics.hpp>
+
+#include "operators/serving/serving_rig.hpp"
+
+namespace weir::test {
+namespace {
+
+Scored<Event> scored(std::size_t numbers, const std::vector<std::string>& texts) {
+  Scored<Event> result;
+  result.record = {"k", 2.5, 9};
+  result.key = "k";
+  result.event_time = at(1'000'000);
+  result.position = 4;
+  result.model = {intern_model_name("delay"), 3, {}};
+  result.model.digest[0] = 0xab;
+  const std::vector<double> values(numbers, 0.5);
+  result.numbers = ScoreNumbers(values.data(), values.size());
+  result.texts = ScoreTexts(texts.data(), texts.size());
+  result.latency_ns = 12;
+  result.status = ScoreStatus::kOk;
+  result.path = ScorePath::kCurrent;
+  return result;
+}
+
+void expect_same(const Scored<Event>& left, const Scored<Event>& right) {
+  EXPECT_EQ(left.record, right.record);
+  EXPECT_EQ(left.key, right.key);
+  EXPECT_EQ(left.event_time, right.event_time);
+  EXPECT_EQ(left.position, right.position);
+  EXPECT_EQ(left.model, right.model);
+  EXPECT_EQ(left.status, right.status);
+  EXPECT_EQ(left.path, right.path);
+  EXPECT_EQ(left.latency_ns, right.latency_ns);
+  ASSERT_EQ(left.numbers.size(), right.numbers.size());
+  for (std::size_t i = 0; i < left.numbers.size(); ++i) EXPECT_EQ(left.number(i), right.number(i));
+  ASSERT_EQ(left.texts.size(), right.texts.size());
+  for (std::size_t i = 0; i < left.texts.size(); ++i) EXPECT_EQ(left.text(i), right.text(i));
+}
+
+TEST(Scored, AnyNumberOfOutputsIsCopiedMovedAndStored) {
+  const std::vector<std::vector<std::string>> texts = {{},
+                                                       {""},
+                                                       {"late"},
+                                                       {"exactly twenty chars"},
+                                                       {"one more than that, by far too long"},
+                                                       {"a", "", "b"},
+                                                       {std::string(1000, 'x'), "y"}};
+  for (const std::size_t numbers : {0, 1, 4, 5, 100}) {
+    for (const auto& labels : texts) {
+      const Scored<Event> original = scored(numbers, labels);
+      Scored<Event> copy = original;
+      expect_same(copy, original);
+      Scored<Event> moved = std::move(copy);
+      expect_same(moved, original);
+      Scored<Event> assigned = scored(7, {"something", "else that is long enough to be on the heap"});
+      assigned = moved;
+      expect_same(assigned, original);
+      assigned = Scored<Event>();
+      EXPECT_EQ(assigned.numbers.size(), 0U);
+      const auto back = deserialize<Scored<Event>>(serialize(original));
+      ASSERT_TRUE(back.is_ok()) << back.status().to_string();
+      expect_same(*back, original);
+    }
+  }
+}
+
+TEST(Scored, DamagedBytesFail) {
+  const std::string bytes = serialize(scored(5, {"late", "on time"}));
+  for (std::size_t size = 0; size < bytes.size(); ++size)
+    EXPECT_FALSE(deserialize<Scored<Event>>(bytes.substr(0, size)).is_ok());
+  std::string wrong = bytes;
+  wrong[wrong.size() - 2] = 17;  // the status
+  EXPECT_FALSE(deserialize<Scored<Event>>(wrong).is_ok());
+}
+
+TEST(Scored, IsReadableAsJson) {
+  EXPECT_EQ(
+      to_json(scored(1, {"late"})),
+      R"({"record":{"key":"k","value":2.5,"id":9},"key":"k","event_time":"1970-01-01T00:00:01Z","position":4,)"
+      R"("model":{"name":"delay","version":3,"digest":"ab00000000000000000000000000000000000000000000000000000000000000"},)"
+      R"("status":"ok","path":"current","numbers":[0.5],"texts":["late"],"latency_ns":12})");
+  Scored<Event> failed;
+  failed.status = ScoreStatus::kError;
+  failed.texts = ScoreTexts("no \"distance\"");
+  EXPECT_EQ(failed.reason(), "no \"distance\"");
+  EXPECT_EQ(failed.text(), "");
+  EXPECT_NE(to_json(failed).find(R"("reason":"no \"distance\"")"), std::string::npos);
+}
+
+TEST(Scored, WhatIsNotThereIsNaNOrEmpty) {
+  const Scored<Event> nothing;
+  EXPECT_TRUE(std::isnan(nothing.number()));
+  EXPECT_EQ(nothing.text(3), "");
+  EXPECT_FALSE(nothing.model.has_value());
+  EXPECT_EQ(intern_model_name(std::string(257, 'x')), nullptr);
+  EXPECT_EQ(intern_model_name("same"), intern_model_name("same"));
+}
+
+TEST(LatencyHistogram, QuantilesAreWithinAnEighth) {
+  serving::LatencyHistogram histogram;
+  for (std::int64_t value = 1; value <= 10'000; ++value) histogram.add(value, 1);
+  for (const double share : {0.01, 0.5, 0.99, 1.0}) {
+    const double exact = share * 10'000;
+    EXPECT_GE(static_cast<double>(histogram.quantile(share)), exact);
+    EXPECT_LE(static_cast<double>(histogram.quantile(share)), exact * 1.125 + 1);
+  }
+  EXPECT_EQ(histogram.total(), 10'000U);
+  EXPECT_EQ(*deserialize<serving::LatencyHistogram>(serialize(histogram)), histogram);
+  EXPECT_EQ(serving::LatencyHistogram().quantile(0.5), 0);
+}
+
+TEST(LatencyHistogram, EveryValueLiesInItsBucket) {
+  for (std::int64_t value = 0; value < 100'000; ++value) {
+    const auto bucket = serving::LatencyHistogram::bucket_of(value);
+    ASSERT_LE(value, serving::LatencyHistogram::upper_end(bucket));
+    if (bucket > 0) {
+      ASSERT_GT(value, serving::LatencyHistogram::upper_end(bucket - 1));
+    }
+  }
+  serving::LatencyHistogram histogram;
+  histogram.add(-5, 1);
+  histogram.add(INT64_MAX, 1);
+  histogram.add(100, 1);
+  EXPECT_EQ(histogram.total(), 3U);
+}
+
+TEST(VersionStatistics, MinimumIsTheSmallestSeenAndNotZero) {
+  serving::VersionStatistics statistics;
+  statistics.add(10, 1, 500, at(1));
+  statistics.add(2, 0, 20, at(2));
+  EXPECT_EQ(statistics.min_ns, 10);
+  EXPECT_EQ(statistics.max_ns, 50);
+  EXPECT_EQ(statistics.total_ns, 520);
+  EXPECT_EQ(statistics.usage, 12U);
+  EXPECT_EQ(statistics.errors, 1U);
+  EXPECT_EQ(statistics.since, at(1));
+  EXPECT_EQ(statistics.last_used, at(2));
+}
+
+}  // namespace
+}  // namespace weir::test
