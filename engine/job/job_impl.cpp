@@ -1,7 +1,8 @@
 #include "engine/job/job_impl.hpp"
 
 #include <pthread.h>
-#include <spdlog/spdlog.h>
+
+#include <weir/log.hpp>
 
 #include <algorithm>
 #include <set>
@@ -93,7 +94,7 @@ Status Job::Impl::open_store() {
   options.max_parallelism = options_.max_parallelism;
   WEIR_ASSIGN_OR_RETURN(store_, CheckpointStore::open(std::move(options)));
   if (store_->restored())
-    for (const std::string& note : store_->restored()->notes) spdlog::warn("weir: {}", note);
+    for (const std::string& note : store_->restored()->notes) log(LogLevel::kWarn, options_.name, note);
   if (!store_->restored()) return {};
   WEIR_RETURN_IF_ERROR(check_restored(graph_, *options_.checkpoint, *store_));
   return commit_restored(graph_, *store_->restored());
@@ -185,7 +186,7 @@ void Job::Impl::control_loop() {
 
 // True: a new attempt runs. False: the job has failed for good.
 bool Job::Impl::restart_after(Status fault) {
-  spdlog::error("weir: job '{}' failed: {}", options_.name, fault.to_string());
+  log(LogLevel::kError, options_.name, "failed: " + fault.to_string());
   if (system_clock().monotonic_ns() - running_since_ns_ > options_.restart.reset_after.count() * 1'000'000) failures_in_a_row_ = 0;
   while (true) {
     end_attempt(Status::unavailable("the job is restarting"));
@@ -212,10 +213,10 @@ bool Job::Impl::restart_after(Status fault) {
     fault = begin_attempt();
     if (fault.is_ok()) {
       set_state(JobStatus::State::kRunning);
-      spdlog::warn("weir: job '{}' restarted from checkpoint {}", options_.name, restored_checkpoint_);
+      log(LogLevel::kWarn, options_.name, "restarted from checkpoint " + std::to_string(status().restored_checkpoint));
       return true;
     }
-    spdlog::error("weir: job '{}' could not restart: {}", options_.name, fault.to_string());
+    log(LogLevel::kError, options_.name, "could not restart: " + fault.to_string());
   }
 }
 

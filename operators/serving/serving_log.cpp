@@ -1,17 +1,16 @@
 #include "operators/serving/serving_log.hpp"
 
-#include <spdlog/spdlog.h>
+#include <weir/log.hpp>
 
 namespace weir::serving {
 
 void log_event(const std::string& uid, const ModelEvent& event) {
-  if (event.state == ModelState::kRefused) {
-    spdlog::warn("{}: key '{}': model '{}' version {} refused: {}", uid, event.key, event.name, event.version,
-                 event.reason);
-  } else if (event.state == ModelState::kCurrent) {
-    spdlog::debug("{}: key '{}': model '{}' version {} is current", uid, event.key, event.name, event.version);
-  } else if (event.state == ModelState::kRetired) {
-    spdlog::debug("{}: key '{}': model '{}' version {} retired", uid, event.key, event.name, event.version);
+  const std::string model = "key '" + event.key + "': model '" + event.name + "' version " + std::to_string(event.version);
+  switch (event.state) {
+    case ModelState::kRefused: log(LogLevel::kWarn, uid, model + " refused: " + event.reason); break;
+    case ModelState::kCurrent: log(LogLevel::kDebug, uid, model + " is current"); break;
+    case ModelState::kRetired: log(LogLevel::kDebug, uid, model + " retired"); break;
+    default: break;  // the steps between are in the model's state
   }
 }
 
