@@ -6,7 +6,7 @@
 #include <memory>
 #include <utility>
 
-#include <weir/source.hpp>
+#include <weir/sink.hpp>
 
 namespace weir::bench {
 

@@ -1,17 +1,14 @@
 #pragma once
-/// Sources and sinks as definitions: small copyable values that say how to make the operator of each task.
+/// Sources as definitions: small copyable values that say how to make the operator of each task.
 ///
 /// A source is an Operator without inputs: `poll` puts records (with timestamps and positions where it has them) into
 /// output 0 and says kProgress, kIdle (nothing now; its waker fires later) or kEnd. `snapshot` stores its position, and
 /// `open` finds the positions of *all* its tasks in OperatorContext::restored_entries(), so that splits can move between
 /// tasks when the parallelism changes: name a blob after its split, and take the splits that are this task's.
-///
-/// A sink is an Operator without outputs. Exactly-once sinks use SnapshotBuilder::add_committable and `committer`.
 
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <span>
 #include <string>
 #include <vector>
 
@@ -30,16 +27,6 @@ struct Source {
   std::uint32_t max_parallelism = 0;  ///< 0: any
   std::vector<std::string> faults{};   ///< wrong options; reported by validation
   std::function<std::vector<HttpRoute>(JobControl&)> routes{};  ///< HTTP paths this source adds (ingest); may be empty
-};
-
-template <class T>
-struct Sink {
-  using Record = T;
-  std::string kind{};
-  std::function<std::unique_ptr<Operator>()> make_operator{};
-  std::function<Status(std::span<const std::string>)> committer{};  ///< see NodeSpec::committer; may be empty
-  std::uint32_t max_parallelism = 0;
-  std::vector<std::string> faults{};
 };
 
 }  // namespace weir

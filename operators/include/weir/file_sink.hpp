@@ -28,7 +28,7 @@
 
 #include <weir/csv.hpp>
 #include <weir/detail/file_parts.hpp>
-#include <weir/source.hpp>
+#include <weir/sink.hpp>
 
 namespace weir {
 

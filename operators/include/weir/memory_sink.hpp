@@ -14,7 +14,7 @@
 #include <vector>
 
 #include <weir/serde.hpp>
-#include <weir/source.hpp>
+#include <weir/sink.hpp>
 
 namespace weir {
 

@@ -13,6 +13,7 @@
 #include <utility>
 
 #include <weir/job.hpp>
+#include <weir/source.hpp>
 #include <weir/stream.hpp>
 
 namespace weir {

@@ -24,7 +24,7 @@
 #include <weir/detail/transform_operators.hpp>
 #include <weir/graph.hpp>
 #include <weir/process_function.hpp>
-#include <weir/source.hpp>
+#include <weir/sink.hpp>
 #include <weir/watermark.hpp>
 
 namespace weir {
