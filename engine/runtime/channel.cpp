@@ -20,7 +20,12 @@ Channel::~Channel() {
   while (queues_->emptied.pop(batch)) delete batch;
 }
 
-bool Channel::try_push(const Message& message) { return queues_->messages.push(message); }
+bool Channel::try_push(const Message& message) {
+  if (queues_->messages.push(message)) return true;
+  // Read-modify-writes on both sides: they order this second try against the consumer's pops.
+  refused_.exchange(true, std::memory_order_seq_cst);
+  return queues_->messages.push(message);
+}
 
 BatchPtr Channel::take_emptied() {
   BatchBase* batch = nullptr;

@@ -2,6 +2,7 @@
 // A channel: the one-way road of batches and control messages from one task to another, and the way back for emptied
 // batches. Bounded; one producer thread, one consumer thread at a time.
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 
@@ -39,12 +40,17 @@ class Channel {
   Channel(const Channel&) = delete;
   Channel& operator=(const Channel&) = delete;
 
-  // Producer's side. False: full; nothing was taken.
+  // Producer's side. False: full; nothing was taken, and release_producer() will say that somebody waits.
   bool try_push(const Message& message);
   // An emptied batch to fill again, or null.
   BatchPtr take_emptied();
   // Consumer's side. False: empty.
   bool try_pop(Message& message);
+  // Was a push refused since this last gave true? Then, after pops, the producer must be woken. Either this sees the
+  // refusal or the refused push, tried once more, sees the pops before this call: no wake-up is lost.
+  [[nodiscard]] bool release_producer() { return refused_.exchange(false, std::memory_order_seq_cst); }
+  // A hint of what release_producer() would say, at no cost.
+  [[nodiscard]] bool producer_may_wait() const { return refused_.load(std::memory_order_relaxed); }
   // Takes an emptied batch back to the producer (or frees it when enough are on their way).
   void give_back(BatchPtr batch);
   // Messages under way, approximately; any thread.
@@ -59,6 +65,7 @@ class Channel {
   Task& producer_;
   Task& consumer_;
   std::size_t capacity_;
+  alignas(64) std::atomic<bool> refused_{false};
 };
 
 }  // namespace weir::runtime

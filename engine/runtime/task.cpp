@@ -163,6 +163,8 @@ bool Task::run() {
       progress = true;
       if (steps % kStepsPerClockRead == 0 && host_.clock().monotonic_ns() - started > kRunBudgetNs) break;
     }
+    for (Input& input : inputs_)
+      if (std::exchange(input.popped, false)) release_producer(input);
     for (const auto& stage : stages_) {
       if (progress) stage->state->keep_to_budget();
       stage->flush(true);
@@ -263,13 +265,18 @@ bool Task::take_input() {
     next_input_ = next_input_ + 1 == inputs_.size() ? 0 : next_input_ + 1;
     if (from.at_barrier || stage.pending[from.input]) continue;
     Message message;
-    const bool was_full = from.channel->depth() >= from.channel->capacity();
     if (!from.channel->try_pop(message)) continue;
-    if (was_full) from.channel->producer().wake();
+    from.popped = true;
+    // A producer that waits goes on when there is room for some batches, or when this call ends.
+    if (from.channel->producer_may_wait() && 2 * from.channel->depth() <= from.channel->capacity()) release_producer(from);
     receive(from, message);
     return true;
   }
   return false;
+}
+
+void Task::release_producer(Input& from) {
+  if (from.channel->release_producer()) from.channel->producer().wake();
 }
 
 void Task::receive(Input& from, const Message& message) {

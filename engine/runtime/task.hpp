@@ -74,6 +74,7 @@ class Task {
     bool idle = false;
     bool ended = false;
     bool at_barrier = false;
+    bool popped = false;  // in this run()
   };
   [[nodiscard]] std::span<const Input> inputs() const noexcept { return inputs_; }
   Metric busy_ns;
@@ -94,6 +95,7 @@ class Task {
   bool poll_stages();
   bool run_source();
   bool take_input();
+  void release_producer(Input& from);
   void receive(Input& from, const Message& message);
   void watermark_changed();
   void barrier_arrived(Input& from, std::uint64_t id);

@@ -89,6 +89,23 @@ TEST(Pipeline, ProcessesEveryRecordOnceAtAnyParallelismAndBatchSize) {
   }
 }
 
+// Both sides sleep and are woken many thousand times: a wake-up lost once leaves the job standing.
+TEST(Pipeline, LosesNoWakeUpBetweenTasksThatWaitForEachOther) {
+  for (const std::size_t capacity : {1U, 2U, 8U}) {
+    auto collected = std::make_shared<Collected>();
+    Pipeline pipeline({.name = "wake-ups", .workers = 2, .batch_size = 1, .queue_capacity = capacity});
+    pipeline.from_source(numbers(30'000))
+        .uid("numbers")
+        .map([](std::int64_t value) { return value + 1; })
+        .start_new_chain()
+        .sink_to(collect(collected));
+    const Status status = pipeline.run();
+    ASSERT_TRUE(status.is_ok()) << status.to_string();
+    EXPECT_EQ(collected->values.size(), 30'000U);
+    EXPECT_EQ(collected->values.back(), 30'000);
+  }
+}
+
 TEST(Pipeline, ReportsAllFaultsTogether) {
   Pipeline pipeline({.name = "faulty"});
   pipeline.from_source(numbers(1)).map([](std::int64_t value) { return value; });
