@@ -73,6 +73,8 @@ class Column {
     reserve(size);
     size_ = size;
   }
+  /// Says that the elements up to `size` have been made, in place, behind data(). Precondition: size <= capacity().
+  void constructed(std::size_t size) noexcept { size_ = size; }
   void swap(Column& other) noexcept {
     std::swap(data_, other.data_);
     std::swap(size_, other.size_);
@@ -165,6 +167,12 @@ class Batch final : public BatchBase {
     if (!from.timestamps.empty() || !timestamps.empty()) put_time(from.timestamps.empty() ? kMinTimestamp : from.timestamps[index]);
     if (!from.positions.empty() || !positions.empty()) put_position(from.positions.empty() ? kNoPosition : from.positions[index]);
   }
+  /// Gives the records from `size() - (end - begin)` on the columns of records [begin, end) of `from`, as append_like.
+  void append_columns_like(const BatchBase& from, std::size_t begin, std::size_t end) {
+    const std::size_t before = size() - (end - begin);
+    append_column_like(timestamps, from.timestamps, begin, end, before, kMinTimestamp);
+    append_column_like(positions, from.positions, begin, end, before, kNoPosition);
+  }
   /// Appends a record with an event time and, when known, a position.
   template <class... Args>
   void append_at(Timestamp time, std::uint64_t position, Args&&... args) {
@@ -221,6 +229,16 @@ class Batch final : public BatchBase {
   template <class U>
   static void pad(Column<U>& column, std::size_t size, U value) {
     while (column.size() < size) column.emplace(value);
+  }
+  template <class U>
+  static void append_column_like(Column<U>& to, const Column<U>& from, std::size_t begin, std::size_t end,
+                                 std::size_t before, U value) {
+    if (to.empty() && from.empty()) return;
+    to.reserve(before + (end - begin));
+    pad(to, from.empty() ? before + (end - begin) : before, value);
+    if (from.empty()) return;
+    to.resize_for_overwrite(before + (end - begin));
+    std::copy(from.begin() + begin, from.begin() + end, to.begin() + before);
   }
   // Before records of this batch join `target`: a column that one of them lacks is filled up.
   void match_columns(Batch<T>& target) {

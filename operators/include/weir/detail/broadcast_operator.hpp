@@ -35,8 +35,10 @@ class BroadcastCoProcessOperator final : public Operator {
   void process(std::size_t input, BatchPtr& in, Outbox& out) override {
     Collector<Out> collector(out.batch<Out>());
     BatchBase& batch = *in;
-    for (; batch.cursor < batch.size() && out.room() != 0; ++batch.cursor) {
-      collector.set_record(batch, batch.cursor);
+    collector.set_source(batch);
+    const std::size_t size = batch.size();
+    for (; batch.cursor < size && collector.size() < out.batch_size(); ++batch.cursor) {
+      collector.set_record(batch.cursor);
       if (input == 0)
         function_.process_left(std::as_const(static_cast<Batch<Left>&>(batch).records[batch.cursor]), collector);
       else

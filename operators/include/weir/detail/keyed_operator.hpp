@@ -42,20 +42,23 @@ class KeyedOperatorCore : public Operator {
   template <class Record, class KeyOf, class Call>
   void each(Batch<Record>& batch, Outbox& out, const KeyOf& key_of, Call&& call) {
     Collector<Out> collector(out.batch<Out>());
+    collector.set_source(batch);
     context_.out_ = &out;
     const bool has_times = !batch.timestamps.empty();
     const bool has_positions = !batch.positions.empty();
+    const Record* const records = batch.records.data();
+    const std::uint64_t* const hashes = batch.hashes.data();
     const std::size_t size = batch.size();
-    for (; batch.cursor < size && out.room() != 0; ++batch.cursor) {
-      const std::size_t index = batch.cursor;
-      const Record& record = batch.records[index];
+    const std::size_t room = out.batch_size();
+    for (std::size_t index = batch.cursor; index < size && collector.size() < room; batch.cursor = ++index) {
+      const Record& record = records[index];
       decltype(auto) key = key_of(record);
       static_assert(std::is_same_v<std::remove_cvref_t<decltype(key)>, K>, "the key function and the process function name different key types");
       context_.current_.key = &key;
-      context_.current_.hash = batch.hashes[index];
+      context_.current_.hash = hashes[index];
       context_.timestamp_ = has_times ? batch.timestamps[index] : kMinTimestamp;
       context_.position_ = has_positions ? batch.positions[index] : kNoPosition;
-      collector.set_record(batch, index);
+      collector.set_record(index);
       call(record, context_, collector);
     }
   }
@@ -68,7 +71,7 @@ class KeyedOperatorCore : public Operator {
     Collector<Out> collector(out.batch<Out>());
     context_.out_ = &out;
     for (const auto* next = timers_->first(kind); next != nullptr && next->time <= until; next = timers_->first(kind)) {
-      if (out.room() == 0) return false;
+      if (collector.size() >= out.batch_size()) return false;
       const detail::TimerTable::Timer timer = timers_->pop(kind);
       Result<K> key = deserialize<K>(timer.key);
       WEIR_CHECK(key.is_ok(), "a timer's key was written by this operator");

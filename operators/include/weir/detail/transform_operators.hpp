@@ -48,15 +48,13 @@ class MapOperator final : public Operator {
     results.records.reserve(results.size() + end - begin);
     std::size_t index = begin;
     try {
-      if (batch.timestamps.empty() && batch.positions.empty() && results.timestamps.empty() && results.positions.empty()) {
-        for (; index < end; ++index) results.records.emplace_unchecked(function_(std::as_const(batch.records[index])));
-      } else {
-        for (; index < end; ++index) results.append_like(batch, index, function_(std::as_const(batch.records[index])));
-      }
+      for (; index < end; ++index) results.records.emplace_unchecked(function_(std::as_const(batch.records[index])));
     } catch (...) {
+      results.append_columns_like(batch, begin, index);
       batch.cursor = index;
       throw;
     }
+    results.append_columns_like(batch, begin, end);
     batch.cursor = end;
   }
 
@@ -91,9 +89,9 @@ class FilterOperator final : public Operator {
     std::size_t index = 0;
     try {
       for (; index < size; ++index) {
-        if constexpr (std::is_trivially_copyable_v<T> && sizeof(T) <= 64) {
+        if constexpr (kCopiesAnyway) {
           const bool keep = predicate_(std::as_const(records[index]));
-          records[kept] = records[index];  // no branch to mispredict
+          records[kept] = records[index];
           kept += keep ? 1 : 0;
         } else {
           if (!predicate_(std::as_const(records[index]))) continue;
@@ -110,18 +108,23 @@ class FilterOperator final : public Operator {
   std::size_t compact_with_columns(Batch<T>& batch) {
     const bool has_times = !batch.timestamps.empty();
     const bool has_positions = !batch.positions.empty();
+    T* const records = batch.records.data();
+    Timestamp* const times = batch.timestamps.data();
+    std::uint64_t* const positions = batch.positions.data();
     const std::size_t size = batch.size();
     std::size_t kept = 0;
     std::size_t index = 0;
     try {
       for (; index < size; ++index) {
-        if (!predicate_(std::as_const(batch.records[index]))) continue;
-        if (kept != index) {
-          batch.records[kept] = std::move(batch.records[index]);
-          if (has_times) batch.timestamps[kept] = batch.timestamps[index];
-          if (has_positions) batch.positions[kept] = batch.positions[index];
+        const bool keep = predicate_(std::as_const(records[index]));
+        if (has_times) times[kept] = times[index];
+        if (has_positions) positions[kept] = positions[index];
+        if constexpr (kCopiesAnyway) {
+          records[kept] = records[index];
+        } else {
+          if (keep && kept != index) records[kept] = std::move(records[index]);
         }
-        ++kept;
+        kept += keep ? 1 : 0;
       }
     } catch (...) {
       batch.cursor = index;
@@ -131,6 +134,9 @@ class FilterOperator final : public Operator {
     if (has_positions) batch.positions.truncate(kept);
     return kept;
   }
+
+  // Small records are copied whether kept or not: cheaper than a branch that goes wrong.
+  static constexpr bool kCopiesAnyway = std::is_trivially_copyable_v<T> && sizeof(T) <= 64;
 
   Predicate predicate_;
 };
@@ -144,9 +150,13 @@ class FlatMapOperator final : public Operator {
   void process(std::size_t /*input*/, BatchPtr& in, Outbox& out) override {
     auto& batch = static_cast<Batch<T>&>(*in);
     Collector<U> collector(out.batch<U>());
-    for (; batch.cursor < batch.size() && out.room() != 0; ++batch.cursor) {
-      collector.set_record(batch, batch.cursor);
-      function_(std::as_const(batch.records[batch.cursor]), collector);
+    collector.set_source(batch);
+    const T* const records = batch.records.data();
+    const std::size_t size = batch.size();
+    const std::size_t room = out.batch_size();
+    for (std::size_t index = batch.cursor; index < size && collector.size() < room; batch.cursor = ++index) {
+      collector.set_record(index);
+      function_(records[index], collector);
     }
   }
 
