@@ -28,6 +28,12 @@ Measured keyed_sum_limit(std::uint64_t records, unsigned key_bits);
 Measured linear_scoring_limit(std::uint64_t records, std::span<const Sample> samples, const LinearModel& model);
 Measured forest_scoring_limit(std::uint64_t records, std::span<const Sample> samples, const Forest& model);
 
+/// The same with a model for each key, models[sample.key]: more memory to go through.
+Measured keyed_linear_scoring_limit(std::uint64_t records, std::span<const Sample> samples,
+                                    std::span<const LinearModel> models);
+Measured keyed_forest_scoring_limit(std::uint64_t records, std::span<const Sample> samples,
+                                    std::span<const Forest> models);
+
 /// Keyed serving: for every record the model of its key is looked up and scored, a result with the record, score, model
 /// and latency goes to the sink, and statistics are kept for each key. The clock is read twice a batch. `samples` are
 /// cycled through. A new copy of a key's model comes into use every `records_per_swap` records, keys in turn.

@@ -14,6 +14,7 @@ namespace weir::bench {
 struct SinkTotals {
   std::atomic<std::uint64_t> checksum{0};
   std::atomic<std::uint64_t> records{0};
+  std::atomic<double> ended{0};  ///< on now_seconds()
 };
 
 /// Sums `fingerprint_of(record)` over all records; the order does not matter. Adds to `totals` once, at the end.
@@ -35,6 +36,7 @@ class ChecksumSink final : public Operator {
   bool on_end(Outbox& /*out*/) override {
     totals_->checksum.fetch_add(checksum_, std::memory_order_relaxed);
     totals_->records.fetch_add(records_, std::memory_order_relaxed);
+    totals_->ended.store(now_seconds(), std::memory_order_relaxed);
     return true;
   }
 

@@ -30,6 +30,8 @@ struct Row {
   std::string name;
   double weir;
   double limit;
+  const char* unit = "M records/s";
+  double ratio = weir / limit;
 };
 
 std::string cpu_name() {
@@ -103,8 +105,8 @@ bool write_json(const std::string& file, const std::vector<Row>& rows) {
   out << "[";
   const char* separator = "\n";
   for (const Row& row : rows) {
-    out << separator << R"(  {"name": )" << quoted(row.name) << R"(, "unit": "M records/s", "weir": )"
-        << number(row.weir) << R"(, "limit": )" << number(row.limit) << R"(, "ratio": )" << number(row.weir / row.limit)
+    out << separator << R"(  {"name": )" << quoted(row.name) << R"(, "unit": )" << quoted(row.unit) << R"(, "weir": )"
+        << number(row.weir) << R"(, "limit": )" << number(row.limit) << R"(, "ratio": )" << number(row.ratio)
         << "}";
     separator = ",\n";
   }
@@ -112,6 +114,28 @@ bool write_json(const std::string& file, const std::vector<Row>& rows) {
   out.close();
   if (!out) std::fprintf(stderr, "cannot write '%s'\n", file.c_str());
   return static_cast<bool>(out);
+}
+
+// The overheads whose two pairs ran, as rows of nanoseconds: less is better, so the ratio is limit to weir.
+void add_overheads(const std::vector<Overhead>& overheads, std::vector<Row>& rows) {
+  const auto find = [&](const std::string& name) -> const Row* {
+    const auto found = std::find_if(rows.begin(), rows.end(), [&](const Row& row) { return row.name == name; });
+    return found == rows.end() ? nullptr : &*found;
+  };
+  std::vector<Row> added;
+  for (const Overhead& overhead : overheads) {
+    const Row* whole = find(overhead.whole);
+    const Row* part = find(overhead.part);
+    if (whole == nullptr || part == nullptr) continue;
+    const double weir = 1e3 / whole->weir - 1e3 / part->weir;
+    const double limit = 1e3 / whole->limit - 1e3 / part->limit;
+    // Differences of measurements: noise can take either below zero.
+    const double ratio = weir <= 0 ? 1 : std::max(limit, 0.0) / weir;
+    added.push_back({overhead.name, weir, limit, "ns/record", ratio});
+    std::printf("%-34s %10s %10s %7.2f %9.2f %9.2f %9.2f   %s beyond %s\n", overhead.name.c_str(), "", "", ratio,
+                weir, limit, weir - limit, overhead.whole.c_str(), overhead.part.c_str());
+  }
+  rows.insert(rows.end(), added.begin(), added.end());
 }
 
 [[noreturn]] void explain(const char* program, int exit_code) {
@@ -161,7 +185,8 @@ Options parse_options(int argc, char** argv) {
   return options;
 }
 
-int run_pairs(const std::string& title, const Options& options, const std::vector<Pair>& pairs) {
+int run_pairs(const std::string& title, const Options& options, const std::vector<Pair>& pairs,
+              const std::vector<Overhead>& overheads) {
   print_heading(title, options);
   std::vector<Row> rows;
   bool correct = true;
@@ -180,6 +205,7 @@ int run_pairs(const std::string& title, const Options& options, const std::vecto
                 weir.least(), weir.most(), pair.parameters.c_str());
     std::fflush(stdout);
   }
+  add_overheads(overheads, rows);
   if (rows.empty() && correct) {
     std::fprintf(stderr, "no benchmark has '%s' in its name\n", options.only.c_str());
     return 1;

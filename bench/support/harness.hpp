@@ -29,6 +29,13 @@ struct Pair {
   std::function<Measured()> limit;
 };
 
+/// A row made of two others: nanoseconds a record of pair `whole` beyond those of pair `part`, on either side.
+struct Overhead {
+  std::string name;
+  std::string whole;
+  std::string part;
+};
+
 /// What the command line asks for.
 struct Options {
   bool quick = false;         ///< tiny inputs: results are checked, speed means nothing
@@ -48,8 +55,10 @@ struct Options {
 /// on anything else it does not know (2).
 Options parse_options(int argc, char** argv);
 
-/// Runs the pairs, prints the table to standard output, writes the JSON file. Returns the exit code: 1 when a checksum
-/// differs, the file cannot be written or no pair was chosen.
-int run_pairs(const std::string& title, const Options& options, const std::vector<Pair>& pairs);
+/// Runs the pairs, prints the table to standard output, writes the JSON file. An overhead is reported when both of its
+/// pairs ran; weir's part of it is that of weir's side. Returns the exit code: 1 when a checksum differs, the file cannot
+/// be written or no pair was chosen.
+int run_pairs(const std::string& title, const Options& options, const std::vector<Pair>& pairs,
+              const std::vector<Overhead>& overheads = {});
 
 }  // namespace weir::bench

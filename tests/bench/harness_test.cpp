@@ -65,6 +65,18 @@ TEST_F(Bench, FailsWithoutARowWhenResultsDiffer) {
   EXPECT_EQ(run_pairs("t", options_of(3), {changing}), 1);
 }
 
+TEST_F(Bench, ReportsWhatAPairTakesBeyondAnother) {
+  const auto run = [](double seconds) { return [=] { return Measured{1'000'000, seconds, 7}; }; };
+  const std::vector<Pair> pairs{{"whole", "", run(0.5), run(0.25)}, {"part", "", run(0.25), run(0.125)}};
+  const std::vector<Overhead> overheads{{"beyond", "whole", "part"}, {"unknown", "whole", "nothing"}};
+  EXPECT_EQ(run_pairs("t", options_of(1), pairs, overheads), 0);
+  EXPECT_NE(json_text().find(
+                "{\"name\": \"beyond\", \"unit\": \"ns/record\", \"weir\": 250, \"limit\": 125, \"ratio\": 0.5}"),
+            std::string::npos)
+      << json_text();
+  EXPECT_EQ(json_text().find("unknown"), std::string::npos);
+}
+
 TEST_F(Bench, RunsWhatIsAskedFor) {
   const Pair pair{"keyed sum", "", [] { return Measured{1, 1, 0}; }, [] { return Measured{1, 1, 0}; }};
   Options options = options_of(1);
