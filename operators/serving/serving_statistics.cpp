@@ -59,6 +59,10 @@ void LatencyHistogram::weir_read(ByteReader& reader) {
 
 void LatencyHistogram::weir_schema(std::string& out) { out += "latency_histogram"; }
 
+std::int64_t VersionStatistics::quantile_ns(double quantile) const noexcept {
+  return std::clamp(latency.quantile(quantile), min_ns, max_ns);
+}
+
 void VersionStatistics::weir_json(JsonWriter& json) const {
   json.begin_object();
   json.key("model");
@@ -82,11 +86,11 @@ void VersionStatistics::weir_json(JsonWriter& json) const {
   json.key("mean");
   json.number(usage == 0 ? 0.0 : static_cast<double>(total_ns) / static_cast<double>(usage));
   json.key("p50");
-  json.number(latency.quantile(0.5));
+  json.number(quantile_ns(0.5));
   json.key("p99");
-  json.number(latency.quantile(0.99));
+  json.number(quantile_ns(0.99));
   json.key("p999");
-  json.number(latency.quantile(0.999));
+  json.number(quantile_ns(0.999));
   json.end_object();
   json.end_object();
 }

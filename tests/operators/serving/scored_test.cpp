@@ -129,6 +129,13 @@ TEST(LatencyHistogram, EveryValueLiesInItsBucket) {
   EXPECT_EQ(histogram.total(), 3U);
 }
 
+TEST(VersionStatistics, NoQuantileExceedsTheMaximum) {
+  serving::VersionStatistics statistics;
+  statistics.add(1, 0, 1'000'001, at(1));
+  EXPECT_EQ(statistics.quantile_ns(0.999), 1'000'001);
+  EXPECT_EQ(statistics.quantile_ns(0.5), 1'000'001);
+}
+
 TEST(VersionStatistics, MinimumIsTheSmallestSeenAndNotZero) {
   serving::VersionStatistics statistics;
   statistics.add(10, 1, 500, at(1));

@@ -60,6 +60,9 @@ struct VersionStatistics {
   std::int64_t max_ns = 0;
   LatencyHistogram latency;
 
+  /// The latency that this share of records did not exceed: at most an eighth too high, and never above max_ns.
+  [[nodiscard]] std::int64_t quantile_ns(double quantile) const noexcept;
+
   /// `records` records took `elapsed_ns` together, `failed` of them failed. Precondition: records > 0.
   void add(std::uint64_t records, std::uint64_t failed, std::int64_t elapsed_ns, Timestamp now) {
     const std::int64_t each = elapsed_ns / static_cast<std::int64_t>(records);
