@@ -17,7 +17,8 @@ namespace {
 Reading reading_at(std::uint64_t index) {
   static constexpr const char* kMachines[] = {"lathe", "mill", "press"};
   const auto phase = static_cast<double>(index);
-  return {.time = weir::Timestamp{std::chrono::sys_days{std::chrono::January / 1 / 2026}} + std::chrono::milliseconds(100 * index),
+  return {.time = weir::Timestamp{std::chrono::sys_days{std::chrono::January / 1 / 2026}} +
+                  std::chrono::milliseconds(100 * index),
           .machine = kMachines[index % 3],
           .temperature = 60 + 20 * std::sin(phase / 50),
           .vibration = 1 + std::sin(phase / 7)};
@@ -34,9 +35,10 @@ int run(const std::string& directory, std::uint16_t port) {
                       .uid("readings")
                       .key_by(&Reading::machine);
 
-  auto models = pipeline.from_source(weir::model_inbox_source())
-                    .uid("models")
-                    .key_by([](const weir::ModelRecord& model) { return model.key; });
+  auto models =
+      pipeline.from_source(weir::model_inbox_source()).uid("models").key_by([](const weir::ModelRecord& model) {
+        return model.key;
+      });
 
   auto features = weir::features<Reading>()
                       .number("temperature", [](const Reading& reading) { return reading.temperature; })
@@ -46,7 +48,8 @@ int run(const std::string& directory, std::uint16_t port) {
       .co_process(weir::ServeModel<Reading>({weir::pmml_runtime()}, features, {.outputs = {"probability(1)"}}))
       .uid("risk")
       .map([](const weir::Scored<Reading>& scored) {
-        return Risk{scored.key, scored.event_time, scored.model.version, scored.number(), std::string(to_string(scored.status))};
+        return Risk{scored.key, scored.event_time, scored.model.version, scored.number(),
+                    std::string(to_string(scored.status))};
       })
       .sink_to(weir::file_sink<Risk>({.directory = directory + "/risks",
                                       .prefix = "risk",

@@ -5,6 +5,8 @@ leak       public headers include weir, the standard library and two header-only
 words      the engine and the state name no operator library, storage backend or model format above their own business
 headers    a public header starts with #pragma once and a /// comment
 places     no path of a machine and no registry host anywhere
+excerpts   code that a page says is from a file is in that file, line for line (indentation aside)
+links      what a page links to in the repository is there
 """
 
 import pathlib
@@ -47,6 +49,9 @@ HOSTS = (
     r"proxy\.golang\.org", r"conda\.anaconda\.org", r"nodesource\.com", r"packages\.cloud\.google\.com",
 )
 PLACES = re.compile(r"(?<![\w.$}-])/(?:work|root|home|Users)/\w|" + "|".join(HOSTS))
+
+EXCERPT = re.compile(r"^<!-- from (\S+) -->\n```\w*\n(.*?)^```", re.MULTILINE | re.DOTALL)
+LINK = re.compile(r"\]\(([^)#\s:]+)(?:#[^)\s]*)?\)")
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.MULTILINE)
 COMMENT = re.compile(r'//[^\n]*|/\*.*?\*/', re.DOTALL)
@@ -196,7 +201,37 @@ def places(tree):
                 yield f"{path}:{number}: names a place of one machine or a registry: {found.group()}"
 
 
-RULES = (layering, leak, words, headers, places)
+def stripped(text):
+    return [line.strip() for line in text.splitlines() if line.strip()]
+
+
+def excerpts(tree):
+    for path in tree.files:
+        if not path.endswith(".md"):
+            continue
+        text = tree.text(path)
+        for found in EXCERPT.finditer(text):
+            where = f"{path}:{text.count(chr(10), 0, found.start()) + 1}"
+            if found.group(1) not in tree.known:
+                yield f"{where}: an excerpt of {found.group(1)}, which does not exist"
+                continue
+            excerpt = stripped(found.group(2))
+            source = stripped(tree.text(found.group(1)))
+            if not any(source[at:at + len(excerpt)] == excerpt for at in range(len(source))):
+                yield f"{where}: {found.group(1)} has changed since this excerpt was taken"
+
+
+def links(tree):
+    for path in tree.files:
+        if not path.endswith(".md"):
+            continue
+        folder = tree.root / pathlib.PurePosixPath(path).parent
+        for found in LINK.finditer(tree.text(path)):
+            if not (folder / found.group(1)).exists():
+                yield f"{path}: links to {found.group(1)}, which does not exist"
+
+
+RULES = (layering, leak, words, headers, places, excerpts, links)
 
 
 def breaches(root):

@@ -113,6 +113,16 @@ class Rules(unittest.TestCase):
         self.assert_only_breach({name: "#pragma once\n#include <string>\n"}, "/// comment")
         self.assert_only_breach({name: ""}, "starts with #pragma once")
 
+    def test_excerpts(self):
+        page = "<!-- from examples/quickstart/main.cpp -->\n```cpp\n  #include \"wine.hpp\"\n```\n"
+        self.assertEqual(breaches_of({"README.md": page}), [])
+        self.assert_only_breach({"README.md": page.replace("wine.hpp", "beer.hpp")}, "README.md:1: examples/quickstart/main.cpp has changed")
+        self.assert_only_breach({"README.md": page.replace("main.cpp", "gone.cpp")}, "gone.cpp, which does not exist")
+
+    def test_links(self):
+        self.assertEqual(breaches_of({"README.md": "[a](docs/notes.md#x) [b](#here) [c](https://example.org/x)\n"}), [])
+        self.assert_only_breach({"docs/a.md": "[a](docs/notes.md)\n"}, "docs/a.md: links to docs/notes.md")
+
     def test_places(self):
         slash = "/"  # this file is checked, too
         for text in (f"{slash}work/main", f"see ({slash}home/me/x)", f'"{slash}root/data"', "https://files.python" "hosted.org/x",

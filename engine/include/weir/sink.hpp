@@ -2,8 +2,8 @@
 /// Sinks as definitions: small copyable values that say how to make the operator of each task.
 ///
 /// A sink is an Operator without outputs. One that must be exactly-once puts what a checkpoint is to make visible into
-/// SnapshotBuilder::add_committable; `committer` gets it when the checkpoint is durable, and again after a restore, so it
-/// must be idempotent.
+/// SnapshotBuilder::add_committable; `committer` gets it when the checkpoint is durable, and again after a restore, so
+/// it must be idempotent.
 
 #include <cstdint>
 #include <functional>
