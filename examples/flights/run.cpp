@@ -153,16 +153,9 @@ class Run {
     WEIR_ASSIGN_OR_RETURN(const bool goes_on, prepare_directory(options_, directory_));
     if (!goes_on) say("preparing the flights and the models\n");
     WEIR_ASSIGN_OR_RETURN(input_, prepare_input(options_, directory_.slice()));
-    WEIR_ASSIGN_OR_RETURN(weir::Job job, make_pipeline(options_, input_, directory_).start());
-    started_ = std::chrono::steady_clock::now();
-    introduce(job);
-    WEIR_ASSIGN_OR_RETURN(const bool complete, watch(job));
-    if (!complete) return stop_on_the_way(job);
-    WEIR_RETURN_IF_ERROR(settle(job));
-    WEIR_RETURN_IF_ERROR(job.stop({.drain = true}));
-    seconds_ = std::chrono::duration<double>(std::chrono::steady_clock::now() - started_).count();
-    records_ = records_read(job.status());
-    const std::uint16_t port = job.http_port();
+    std::uint16_t port = 0;
+    WEIR_ASSIGN_OR_RETURN(const bool complete, run_job(port));
+    if (!complete) return kExitStopped;
     WEIR_RETURN_IF_ERROR(report());
     if (options_.serve) WEIR_RETURN_IF_ERROR(serve(port));
     // The next start begins anew.
@@ -171,6 +164,24 @@ class Run {
   }
 
  private:
+  // False when a signal stopped it on the way. `port`: where its HTTP server was.
+  Result<bool> run_job(std::uint16_t& port) {
+    WEIR_ASSIGN_OR_RETURN(weir::Job job, make_pipeline(options_, input_, directory_).start());
+    port = job.http_port();
+    started_ = std::chrono::steady_clock::now();
+    introduce(job);
+    WEIR_ASSIGN_OR_RETURN(const bool complete, watch(job));
+    if (!complete) {
+      WEIR_RETURN_IF_ERROR(stop_on_the_way(job));
+      return false;
+    }
+    WEIR_RETURN_IF_ERROR(settle(job));
+    WEIR_RETURN_IF_ERROR(job.stop({.drain = true}));
+    seconds_ = std::chrono::duration<double>(std::chrono::steady_clock::now() - started_).count();
+    records_ = records_read(job.status());
+    return true;
+  }
+
   void say(const std::string& text) const {
     if (!options_.quiet) std::fputs(text.c_str(), stdout), std::fflush(stdout);
   }
@@ -251,12 +262,12 @@ class Run {
     return {};
   }
 
-  Result<int> stop_on_the_way(weir::Job& job) const {
+  Status stop_on_the_way(weir::Job& job) const {
     WEIR_RETURN_IF_ERROR(job.stop());
     const auto checkpoint = job.status().last_checkpoint;
     say("stopped" + (checkpoint ? " with checkpoint " + std::to_string(checkpoint->id) : std::string()) +
         "; the same command goes on from there\n");
-    return kExitStopped;
+    return {};
   }
 
   // Models that a person posted, or a slice of the year: then scikit-learn's figures are of something else.
