@@ -25,6 +25,19 @@ TEST(ServeModelByEventTime, RecordsWaitForTheModelStream) {
   EXPECT_EQ(rig.text(), "1:no_model 2:ok:1 3:ok:1");
 }
 
+TEST(ServeModelByEventTime, AsksToBePolledWhenOnlyTheModelStreamsWatermarkMoves) {
+  ServingRig rig(event_time());
+  rig.open();
+  rig.record("a", 0, 10);
+  const int before = rig.context().wakes();
+  // The records' watermark is ahead already, so the operator's own need not follow: no other call may come.
+  rig.model_watermark(10);
+  EXPECT_EQ(rig.context().wakes(), before + 1);
+  EXPECT_EQ(rig.text(), "1:no_model");
+  rig.model_watermark(20);
+  EXPECT_EQ(rig.context().wakes(), before + 1);  // nothing waits any more
+}
+
 TEST(ServeModelByEventTime, AModelCountsFromItsTimeOnInclusive) {
   ServingRig rig(event_time());
   rig.open();

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <atomic>
 #include <map>
 #include <memory>
 #include <optional>
@@ -92,7 +93,7 @@ class RigContext final : public OperatorContext {
   [[nodiscard]] const Clock& clock() const noexcept override { return clock_; }
   [[nodiscard]] Executor& executor() noexcept override { return executor_; }
   [[nodiscard]] std::function<void()> waker() override {
-    return [] {};
+    return [wakes = wakes_] { ++*wakes; };
   }
   [[nodiscard]] bool is_restored() const noexcept override { return saved_ != nullptr; }
   [[nodiscard]] std::span<const std::pair<std::string, std::string>> restored_entries() const noexcept override {
@@ -110,6 +111,8 @@ class RigContext final : public OperatorContext {
 
   std::int64_t metric_value(const std::string& name) { return metrics_[name].value(); }
   ManualExecutor& manual() { return executor_; }
+  /// How often the operator asked to be polled.
+  [[nodiscard]] int wakes() const noexcept { return *wakes_; }
 
   bool is_aligning = false;
   std::optional<Timestamp> scheduled;
@@ -134,6 +137,7 @@ class RigContext final : public OperatorContext {
   StepClock clock_;
   ManualExecutor executor_;
   std::map<std::string, Metric> metrics_;
+  std::shared_ptr<std::atomic<int>> wakes_ = std::make_shared<std::atomic<int>>(0);
 };
 
 }  // namespace weir::test

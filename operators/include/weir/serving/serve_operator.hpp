@@ -97,7 +97,10 @@ class ServeOperator final : public Operator, public ServingView {
   bool counts_for_watermark(std::size_t input) const noexcept override { return input == kRecords || event_time(); }
 
   void on_input_watermark(std::size_t input, Timestamp watermark) override {
-    if (input == kModels && event_time()) set_progress(watermark);
+    if (input != kModels || !event_time()) return;
+    set_progress(watermark);
+    // The operator's own watermark need not follow (records' may be ahead already): nothing else would let them go.
+    if (release_due_) waker_();
   }
 
   bool on_watermark(Timestamp watermark, Outbox& out) override {
