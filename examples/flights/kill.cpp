@@ -148,8 +148,8 @@ Result<int> compare(const DemoOptions& unbroken, const DemoOptions& killed, std:
   WEIR_ASSIGN_OR_RETURN(const Output found, read_output(output_of(killed)));
   const bool same = expected.lines == found.lines && expected.month_lines == found.month_lines;
   std::printf(
-      "\nkilled %u times (--seed %llu), %s flights:\n  unbroken run  sha256 %s\n  killed run    sha256 %s\n%s\n", kills,
-      static_cast<unsigned long long>(seed), with_commas(found.lines.size()).c_str(), expected.sha256.c_str(),
+      "\nkilled %u time(s) (--seed %llu), %s flights:\n  unbroken run  sha256 %s\n  killed run    sha256 %s\n%s\n",
+      kills, static_cast<unsigned long long>(seed), with_commas(found.lines.size()).c_str(), expected.sha256.c_str(),
       found.sha256.c_str(), same ? "identical: nothing lost, nothing doubled, every score the same" : "DIFFERENT");
   if (kills == 0) {
     std::printf("the run was over before the first kill: no proof\n");

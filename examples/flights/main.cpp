@@ -1,6 +1,9 @@
 // The flights demo: see README.md, and job.hpp for the pipeline.
 
 #include <cstdio>
+#include <cstdlib>
+
+#include <weir/log.hpp>
 
 #include "kill.hpp"
 #include "options.hpp"
@@ -17,5 +20,7 @@ int main(int argc, char** argv) {
     return flights::kExitOk;
   }
   if (options->model_files.empty()) options->model_files = FLIGHTS_MODELS_DIRECTORY;
+  // Refusals are shown beside the progress line; a log line would break it.
+  if (std::getenv("WEIR_LOG") == nullptr) weir::set_log_level(weir::LogLevel::kError);
   return options->kills != 0 ? flights::run_with_kills(*options) : flights::run_demo(*options);
 }

@@ -66,6 +66,10 @@ void Progress::show(const ProgressFigures& figures) {
   }
   shown_ = now;
   shown_records_ = figures.records;
+  // Refusals get lines of their own, above.
+  for (const std::string& refusal : figures.serving.refusals)
+    if (shown_refusals_.insert(refusal).second)
+      std::printf("%s  refused %s\n", is_terminal_ ? "\r\033[K" : "", refusal.c_str());
   std::string line = progress_line(figures, records_per_second_);
   if (is_terminal_) {
     line.resize(std::min(line.size(), terminal_width() - 1));

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <set>
 #include <string>
 
 #include <weir/time.hpp>
@@ -40,6 +41,7 @@ class Progress {
   const bool is_terminal_;
   Clock::time_point shown_;
   std::uint64_t shown_records_ = 0;
+  std::set<std::string> shown_refusals_;
   double records_per_second_ = 0;
   bool is_open_ = false;
 };
