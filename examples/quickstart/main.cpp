@@ -18,9 +18,7 @@ struct Total {
 
 struct SumByShop : weir::ProcessFunction<std::string, Sale, Total> {
   weir::ValueState<double> sum;
-  void open(weir::OpenContext<Key>& context) {
-    sum = context.value_state<double>({.name = "sum", .queryable = true});
-  }
+  void open(weir::OpenContext<Key>& context) { sum = context.value_state<double>({.name = "sum", .queryable = true}); }
   void process(const Sale& sale, weir::ProcessContext<Key>& context, weir::Collector<Total>& out) {
     out.collect({context.key(), sum.mutate() += sale.amount});
   }
