@@ -36,7 +36,7 @@ Job::Impl::~Impl() {
 void Job::Impl::set_state(JobStatus::State state, Status fault) {
   {
     const std::lock_guard lock(mutex_);
-    state_ = state;
+    state_ = state == JobStatus::State::kRunning && stop_requested_ ? JobStatus::State::kStopping : state;
     if (!fault.is_ok()) fault_ = std::move(fault);
   }
   changed_.notify_all();
@@ -87,27 +87,32 @@ Status Job::Impl::start_http() {
 
 Status Job::Impl::open_store() {
   if (!options_.checkpoint) return {};
-  store_.reset();
+  std::unique_ptr<CheckpointStore> store;
+  {
+    const std::unique_lock lock(attempt_mutex_);
+    store.swap(store_);
+  }
+  store.reset();  // before it is opened again: one at a time holds the directory
   CheckpointStore::Options options;
   options.checkpoint = *options_.checkpoint;
   options.job_name = options_.name;
   options.max_parallelism = options_.max_parallelism;
-  WEIR_ASSIGN_OR_RETURN(store_, CheckpointStore::open(std::move(options)));
-  if (store_->restored())
-    for (const std::string& note : store_->restored()->notes) log(LogLevel::kWarn, options_.name, note);
-  if (!store_->restored()) return {};
-  WEIR_RETURN_IF_ERROR(check_restored(graph_, *options_.checkpoint, *store_));
-  return commit_restored(graph_, *store_->restored());
+  WEIR_ASSIGN_OR_RETURN(store, CheckpointStore::open(std::move(options)));
+  if (store->restored()) {
+    for (const std::string& note : store->restored()->notes) log(LogLevel::kWarn, options_.name, note);
+    WEIR_RETURN_IF_ERROR(check_restored(graph_, *options_.checkpoint, *store));
+    WEIR_RETURN_IF_ERROR(commit_restored(graph_, *store->restored()));
+  }
+  const std::unique_lock lock(attempt_mutex_);
+  store_ = std::move(store);
+  return {};
 }
 
 Status Job::Impl::begin_attempt() {
   Attempt attempt;
   const RestoredJob* restored = nullptr;
-  {
-    const std::unique_lock lock(attempt_mutex_);
-    WEIR_RETURN_IF_ERROR(open_store());
-    if (store_ && store_->restored()) restored = &*store_->restored();
-  }
+  WEIR_RETURN_IF_ERROR(open_store());
+  if (store_ && store_->restored()) restored = &*store_->restored();
   checkpoint::Coordinator::Options coordinator;
   coordinator.store = store_.get();
   coordinator.checkpoint = options_.checkpoint;
@@ -132,17 +137,16 @@ Status Job::Impl::begin_attempt() {
   setup.executor = executor_.get();
   attempt.execution = std::make_unique<runtime::Execution>(setup);
   attempt.coordinator->attach(*attempt.execution);
-  WEIR_RETURN_IF_ERROR(attempt.execution->open());
-  {
-    const std::lock_guard lock(mutex_);
-    restored_checkpoint_ = restored == nullptr ? 0 : restored->checkpoint_id;
-    if (stop_requested_) attempt.coordinator->request_stop(drain_requested_);
-  }
   const std::uint32_t workers = options_.workers != 0 ? options_.workers : std::max(1U, std::thread::hardware_concurrency());
-  attempt.execution->start_workers(workers);
+  WEIR_RETURN_IF_ERROR(attempt.execution->open(workers));
+  attempt.execution->start_workers();
   running_since_ns_ = system_clock().monotonic_ns();
-  const std::unique_lock lock(attempt_mutex_);
+  const std::unique_lock attempt_lock(attempt_mutex_);
   attempt_ = std::move(attempt);
+  // From here on request_stop() finds the coordinator; who came before has left word.
+  const std::lock_guard lock(mutex_);
+  restored_checkpoint_ = restored == nullptr ? 0 : restored->checkpoint_id;
+  if (stop_requested_) attempt_.coordinator->request_stop(drain_requested_);
   return {};
 }
 
@@ -150,8 +154,11 @@ void Job::Impl::end_attempt(const Status& reason) {
   Attempt ended;
   {
     const std::unique_lock lock(attempt_mutex_);
-    if (attempt_.execution) attempt_.execution->stop();
     ended = std::move(attempt_);
+  }
+  if (ended.execution) {
+    ended.execution->stop();
+    ended.execution->refuse_mail();
   }
   if (ended.coordinator) ended.coordinator->shut_down(reason);
   ended.execution.reset();
@@ -170,13 +177,12 @@ void Job::Impl::control_loop() {
     switch (outcome) {
       case Outcome::kRunning: coordinator.wait(); break;
       case Outcome::kFinished:
-      case Outcome::kStopped: {
-        const std::shared_lock lock(attempt_mutex_);
+      case Outcome::kStopped:
         attempt_.execution->stop();
+        attempt_.execution->refuse_mail();
         coordinator.shut_down(Status::unavailable("the job has ended"));
         set_state(outcome == Outcome::kFinished ? JobStatus::State::kFinished : JobStatus::State::kStopped);
         return;
-      }
       case Outcome::kFailed:
         if (!restart_after(coordinator.fault())) return;
         break;
@@ -231,7 +237,8 @@ Status Job::Impl::wait() {
 void Job::Impl::request_stop(bool drain) {
   {
     const std::lock_guard lock(mutex_);
-    if (!stop_requested_) drain_requested_ = drain;
+    if (stop_requested_) return;  // how it stops was said before
+    drain_requested_ = drain;
     stop_requested_ = true;
     if (state_ == JobStatus::State::kRunning) state_ = JobStatus::State::kStopping;
   }
@@ -282,7 +289,7 @@ void Job::Impl::visit_stage(std::string_view uid, std::uint32_t task_index, std:
       if (task == nullptr) {
         refusal = Status::not_found("there is no operator '" + std::string(uid) + "' with a task " + std::to_string(task_index));
       } else if (!task->post({[stage = stage, visit = std::move(visit)](runtime::Task& owner) { visit(*owner.stages()[stage]); }, refused})) {
-        refusal = Status::unavailable("the mailbox of operator '" + std::string(uid) + "' is full");
+        refusal = Status::unavailable("operator '" + std::string(uid) + "' takes no requests now: its mailbox is full or its task has ended");
       }
     }
   }

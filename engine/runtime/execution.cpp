@@ -83,9 +83,12 @@ void Execution::build_channels() {
   }
 }
 
-Status Execution::open() {
+Status Execution::open(std::uint32_t workers) {
+  // Whom to wake is settled before operators open: what they start in the background may be done at once.
+  for (const auto& task : tasks_) task->set_notify([] {});
+  for (std::uint32_t index = 0; index < workers; ++index) workers_.push_back(std::make_unique<Worker>());
+  for (std::size_t index = 0; index < tasks_.size() && workers != 0; ++index) workers_[index % workers]->add(*tasks_[index]);
   for (const auto& task : tasks_) {
-    task->set_notify([] {});
     Status status = task->open();
     if (!reader_fault_.is_ok()) status = reader_fault_;
     WEIR_RETURN_IF_ERROR(status);
@@ -93,14 +96,16 @@ Status Execution::open() {
   return {};
 }
 
-void Execution::start_workers(std::uint32_t count) {
-  for (std::uint32_t index = 0; index < count; ++index) workers_.push_back(std::make_unique<Worker>());
-  for (std::size_t index = 0; index < tasks_.size(); ++index) workers_[index % count]->add(*tasks_[index]);
-  for (std::uint32_t index = 0; index < count; ++index) workers_[index]->start("weir-w-" + std::to_string(index));
+void Execution::start_workers() {
+  for (std::size_t index = 0; index < workers_.size(); ++index) workers_[index]->start("weir-w-" + std::to_string(index));
   timer_ = std::thread([this] {
     pthread_setname_np(pthread_self(), "weir-timer");
     timer_loop();
   });
+}
+
+void Execution::refuse_mail() {
+  for (const auto& task : tasks_) task->refuse_mail();
 }
 
 void Execution::stop() {

@@ -44,11 +44,13 @@ class Execution final : public TaskHost {
   explicit Execution(Setup setup);
   ~Execution() override;
 
-  // Makes and opens all operators.
-  Status open();
-  void start_workers(std::uint32_t count);
+  // Makes and opens all operators, for so many workers to run; 0: somebody else does.
+  Status open(std::uint32_t workers = 0);
+  void start_workers();
   // Stops workers and the timer; tasks stay for their counters to be read.
   void stop();
+  // After stop(): refuses who waits for a task's answer, or will. No lock of the caller's may be held that they take.
+  void refuse_mail();
 
   [[nodiscard]] const std::vector<std::unique_ptr<Task>>& tasks() const noexcept { return tasks_; }
   // The task and stage that run an operator's instance; {null, 0} when there is none.

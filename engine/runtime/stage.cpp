@@ -68,8 +68,24 @@ Stage::~Stage() = default;
 Status Stage::open() {
   op = options.node->make_operator();
   watermark = context.restored_watermark();
+  lasting_watermark_ = watermark;
+  counters.watermark_us.set(watermark.time_since_epoch().count());
   WEIR_RETURN_IF_ERROR(op->open(context));
   return state->fault();
+}
+
+// Then its watermark is the one it has made, not the one it was told.
+bool Stage::makes_watermarks() const noexcept { return options.node->inputs == 0 || !op->forwards_watermark(); }
+
+void Stage::reached(Timestamp time) {
+  watermark = time;
+  counters.watermark_us.set(time.time_since_epoch().count());
+  if (time != kMaxTimestamp) lasting_watermark_ = time;
+}
+
+void Stage::announce_restored() {
+  if (!makes_watermarks() || watermark == kMinTimestamp) return;
+  forward({Control::Kind::kWatermark, watermark.time_since_epoch().count()});
 }
 
 bool Stage::has_input() const noexcept {
@@ -146,10 +162,7 @@ bool Stage::step_control() {
     case Control::Kind::kWatermark:
       if (control.time() > watermark) {
         done = op->on_watermark(control.time(), outbox);
-        if (done) {
-          watermark = control.time();
-          counters.watermark_us.set(control.value);
-        }
+        if (done && (op->forwards_watermark() || control.time() == kMaxTimestamp)) reached(control.time());
       }
       break;
     case Control::Kind::kTimerTick: done = op->on_timer_tick(control.time(), outbox); break;
@@ -190,8 +203,7 @@ PollResult Stage::poll() {
 void Stage::deliver() {
   for (std::uint32_t output = 0; output < by_output_.size(); ++output) deliver_output(output);
   if (const std::optional<Timestamp> time = outbox.take_watermark()) {
-    counters.watermark_us.set(time->time_since_epoch().count());
-    if (previous_ == nullptr && options.node->inputs == 0) watermark = std::max(watermark, *time);
+    if (makes_watermarks()) reached(std::max(watermark, *time));
     forward({Control::Kind::kWatermark, time->time_since_epoch().count()});
   }
   if (const std::optional<bool> idle = outbox.take_idle(); idle && *idle != sent_idle_) {
@@ -268,7 +280,8 @@ void Stage::begin_snapshot() {
   in_snapshot_ = true;
   builder_.emplace();
   op->snapshot(*builder_);
-  snapshot_watermark_ = watermark;
+  // The end of a stream is no time to remember: a job that was drained may go on with more records.
+  snapshot_watermark_ = lasting_watermark_;
   draining_ = 0;
   deltas_.clear();
   for (const auto& table : state->tables()) {
@@ -305,7 +318,15 @@ void Stage::checkpoint_complete(std::uint64_t id) {
   if (!in_snapshot_) return;
   in_snapshot_ = false;
   for (const auto& table : state->tables()) table->committed();
+  in_call_ = true;
   op->on_checkpoint_complete(id);
+  in_call_ = false;
+}
+
+void Stage::input_watermark(std::size_t input, Timestamp time) {
+  in_call_ = true;
+  op->on_input_watermark(input, time);
+  in_call_ = false;
 }
 
 void Stage::checkpoint_aborted() {

@@ -94,6 +94,12 @@ class Stage {
   void push_control(Control control) { controls_.push_back(control); }
   [[nodiscard]] bool emitters_ready() const noexcept;
 
+  // One input's own watermark advanced.
+  void input_watermark(std::size_t input, Timestamp time);
+  // After a restore, when all stages are open: who makes watermarks says again what it said before the checkpoint, so
+  // that those behind need not wait for its next record.
+  void announce_restored();
+
   // Checkpoints.
   bool drain_snapshot(std::size_t max_entries);           // true when all frozen entries are copied
   void drop_barrier(std::uint64_t id);                    // forgets barriers up to `id` on their way through the chain
@@ -122,6 +128,8 @@ class Stage {
   std::atomic<bool> poll_requested{false};
 
  private:
+  [[nodiscard]] bool makes_watermarks() const noexcept;
+  void reached(Timestamp time);
   void begin_snapshot();
   bool step_control();
   bool step_batches();
@@ -138,6 +146,7 @@ class Stage {
   std::vector<std::vector<BatchPtr>> copies_;  // for outputs with several consumers
   BatchPtr* processing_ = nullptr;
   bool in_call_ = false;
+  Timestamp lasting_watermark_ = kMinTimestamp;  // `watermark`, but for the end of the stream
   Timestamp sent_watermark_ = kMinTimestamp;
   bool sent_idle_ = false;
   std::size_t next_input_ = 0;

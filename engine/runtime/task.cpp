@@ -30,9 +30,7 @@ Task::Task(std::size_t id, std::string name, TaskHost& host)
 
 Task::~Task() {
   wake_target_->detach();
-  const std::lock_guard lock(mail_mutex_);
-  for (Letter& letter : mail_)
-    if (letter.refuse) letter.refuse(Status::unavailable("the task was stopped"));
+  refuse_mail();
 }
 
 Stage& Task::add_stage(Stage::Options options) {
@@ -64,14 +62,27 @@ Status Task::open() {
     }
     if (!status.is_ok()) return status.with_context(stage->label());
   }
+  for (const auto& stage : stages_) stage->announce_restored();
   last_ns_ = host_.clock().monotonic_ns();
   return {};
 }
 
 void Task::close() noexcept {
+  if (std::exchange(closed_, true)) return;
   wake_target_->detach();
   for (const auto& stage : stages_)
     if (stage->op) stage->op->close();
+}
+
+void Task::refuse_mail() {
+  std::vector<Letter> letters;
+  {
+    const std::lock_guard lock(mail_mutex_);
+    mail_closed_ = true;
+    letters.swap(mail_);
+  }
+  for (Letter& letter : letters)
+    if (letter.refuse) letter.refuse(Status::unavailable("the task was stopped"));
 }
 
 std::function<void()> Task::waker_for(const Stage& stage) {
@@ -96,7 +107,7 @@ void Task::request_tick() {
 bool Task::post(Letter letter) {
   {
     const std::lock_guard lock(mail_mutex_);
-    if (mail_.size() >= kMailboxCapacity) return false;
+    if (mail_closed_ || mail_.size() >= kMailboxCapacity) return false;
     mail_.push_back(std::move(letter));
   }
   has_mail_.store(true, std::memory_order_release);
@@ -146,7 +157,16 @@ bool Task::read_mail() {
     letters.swap(mail_);
     has_mail_.store(false, std::memory_order_relaxed);
   }
-  for (Letter& letter : letters) letter.read(*this);
+  for (std::size_t index = 0; index < letters.size(); ++index) {
+    try {
+      letters[index].read(*this);
+    } catch (...) {
+      // The task fails; who wrote this letter and the ones after it hears of it.
+      for (; index < letters.size(); ++index)
+        if (letters[index].refuse) letters[index].refuse(Status::unavailable("the task has failed"));
+      throw;
+    }
+  }
   return !letters.empty();
 }
 
@@ -314,13 +334,13 @@ void Task::receive(Input& from, const Message& message) {
   }
 }
 
-// An input's watermark is the least of its channels that are not idle; the task's the least of its inputs that count and
-// are not idle. When everything is idle nothing advances, and those behind are told.
+// An input's watermark is the least of its channels that are neither idle nor ended (the end of time when all have
+// ended); the task's the least of its inputs that count and are not idle. When everything is idle nothing advances, and
+// those behind are told.
 void Task::watermark_changed() {
   Stage& stage = *stages_.front();
   Timestamp combined = kMaxTimestamp;
   bool any_counts = false;
-  bool counted_all_ended = true;
   for (std::uint32_t input = 0; input < input_watermarks_.size(); ++input) {
     Timestamp least = kMaxTimestamp;
     bool any_live = false;
@@ -328,24 +348,22 @@ void Task::watermark_changed() {
     for (const Input& channel : inputs_) {
       if (channel.input != input) continue;
       all_ended = all_ended && channel.ended;
-      if (channel.idle && !channel.ended) continue;
+      if (channel.idle || channel.ended) continue;
       any_live = true;
       least = std::min(least, channel.watermark);
     }
+    any_live = any_live || all_ended;
     if (any_live && least > input_watermarks_[input]) {
       input_watermarks_[input] = least;
-      stage.op->on_input_watermark(input, least);
+      stage.input_watermark(input, least);
     }
-    if (!stage.op->counts_for_watermark(input)) continue;
-    if (!all_ended) counted_all_ended = false;
-    if (any_live) {
-      any_counts = true;
-      combined = std::min(combined, input_watermarks_[input]);
-    }
+    if (!any_live || !stage.op->counts_for_watermark(input)) continue;
+    any_counts = true;
+    combined = std::min(combined, input_watermarks_[input]);
   }
   // kMaxTimestamp means the end: only when every input, counting or not, is over.
   const bool over = std::all_of(inputs_.begin(), inputs_.end(), [](const Input& input) { return input.ended; });
-  if (combined == kMaxTimestamp && !over) any_counts = any_counts && counted_all_ended;
+  if (combined == kMaxTimestamp && !over) any_counts = false;
   if (any_counts && combined > combined_watermark_) {
     combined_watermark_ = combined;
     stage.push_control({Control::Kind::kWatermark, combined.time_since_epoch().count()});
@@ -358,7 +376,8 @@ void Task::watermark_changed() {
 }
 
 void Task::barrier_arrived(Input& from, std::uint64_t id) {
-  if (id <= aborted_) return;
+  // Below the one being aligned: of a checkpoint that was given up, its letter not read yet.
+  if (id <= aborted_ || id < aligning_) return;
   if (id > aligning_) {
     // A newer barrier: the older checkpoint was given up; its letter is on the way.
     for (Input& input : inputs_) input.at_barrier = false;

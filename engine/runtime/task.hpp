@@ -48,6 +48,7 @@ class Task {
   void add_input(Channel& channel, std::uint32_t input);
   void set_notify(std::function<void()> notify) { notify_ = std::move(notify); }
   Status open();
+  // When run() is not called any more. Once; later calls do nothing.
   void close() noexcept;
 
   // Does a bounded amount of work. True: something moved.
@@ -60,8 +61,10 @@ class Task {
   void request_tick();
   void abort_checkpoint(std::uint64_t id);
   void complete_checkpoint(std::uint64_t id);
-  // False: the mailbox is full.
+  // False: the mailbox is full or closed.
   bool post(Letter letter);
+  // Refuses the letters not read and every later one: nobody will read them. Holds no lock while it tells.
+  void refuse_mail();
   [[nodiscard]] std::size_t id() const noexcept { return id_; }
   [[nodiscard]] const std::string& name() const noexcept { return name_; }
   [[nodiscard]] bool is_source() const noexcept { return is_source_; }
@@ -111,6 +114,7 @@ class Task {
   std::function<void()> notify_;
   bool is_source_ = false;
   bool failed_ = false;
+  bool closed_ = false;
   std::vector<std::unique_ptr<Stage>> stages_;
   std::vector<Input> inputs_;
   std::size_t next_input_ = 0;
@@ -132,6 +136,7 @@ class Task {
   std::atomic<bool> has_mail_{false};
   std::mutex mail_mutex_;
   std::vector<Letter> mail_;  // guarded by mail_mutex_
+  bool mail_closed_ = false;  // guarded by mail_mutex_
   std::shared_ptr<WakeTarget> wake_target_;
 };
 
