@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <string>
 
+#include "engine/checkpoint/guarded.hpp"
+
 namespace weir::checkpoint {
 namespace {
 
@@ -148,12 +150,13 @@ Coordinator::Outcome Coordinator::complete(std::unique_lock<std::mutex>& lock) {
   lock.unlock();
   CheckpointInfo info;
   const Status status = make_durable(done, info);
-  for (const auto& callback : done.callbacks)
-    status.is_ok() ? callback(info) : callback(status);
   if (status.is_ok()) {
     for (const auto& task : execution_->tasks()) task->complete_checkpoint(done.id);
     if (options_.store != nullptr && options_.completed) options_.completed(info);
   }
+  // Last: who is told finds the checkpoint in the job's status.
+  for (const auto& callback : done.callbacks)
+    status.is_ok() ? callback(info) : callback(status);
   lock.lock();
   running_.reset();
   if (!status.is_ok()) return fail(status.with_context("checkpoint " + std::to_string(done.id)));
@@ -169,7 +172,7 @@ Status Coordinator::make_durable(Running& running, CheckpointInfo& info) {
   content.id = running.id;
   std::map<std::string, std::vector<std::string>> committables;
   for (runtime::TaskSnapshot& snapshot : running.snapshots) {
-    for (const auto& work : snapshot.deferred) WEIR_RETURN_IF_ERROR(work());
+    for (const auto& work : snapshot.deferred) WEIR_RETURN_IF_ERROR(guarded("prepare", work));
     for (OperatorSnapshot& part : snapshot.operators) {
       auto& list = committables[part.uid];
       list.insert(list.end(), part.committables.begin(), part.committables.end());
@@ -186,7 +189,7 @@ Status Coordinator::make_durable(Running& running, CheckpointInfo& info) {
     const auto& list = committables[node.uid];
     if (list.empty()) continue;
     WEIR_CHECK(node.committer != nullptr, "an operator that prepares something to commit has a committer");
-    WEIR_RETURN_IF_ERROR(node.committer(list).with_context("commit of '" + node.uid + "'"));
+    WEIR_RETURN_IF_ERROR(guarded("commit of '" + node.uid + "'", [&] { return node.committer(list); }));
   }
   return {};
 }

@@ -71,7 +71,8 @@ class KeyedOperatorCore : public Operator {
     Collector<Out> collector(out.batch<Out>());
     context_.out_ = &out;
     for (const auto* next = timers_->first(kind); next != nullptr && next->time <= until; next = timers_->first(kind)) {
-      if (collector.size() >= out.batch_size()) return false;
+      // Side outputs count too: timers are as many as there are keys.
+      if (collector.size() >= out.batch_size() || out.full()) return false;
       const detail::TimerTable::Timer timer = timers_->pop(kind);
       Result<K> key = deserialize<K>(timer.key);
       WEIR_CHECK(key.is_ok(), "a timer's key was written by this operator");
