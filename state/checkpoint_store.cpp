@@ -95,7 +95,7 @@ Status CheckpointStore::Impl::open() {
   for (const proto::ManifestState& state : newest_.states())
     states.push_back({descriptor_of(state), state.column_family()});
   if (newest_.checkpoint_id() != 0) WEIR_RETURN_IF_ERROR(checkpoints_.clone_for_writing(newest_, live));
-  WEIR_ASSIGN_OR_RETURN(database_, Database::open(live, std::move(states)));
+  WEIR_ASSIGN_OR_RETURN(database_, Database::open(live, std::move(states), newest_.checkpoint_id()));
   if (newest_.checkpoint_id() != 0) {
     restored_ = restored_from(newest_);
     restored_->notes = notes_;
@@ -156,7 +156,7 @@ Result<CheckpointInfo> CheckpointStore::Impl::write(CheckpointContent&& content)
   }
   newest_ = std::move(manifest);
   families_changed_ = false;
-  database_->publish();
+  database_->publish(newest_.checkpoint_id());
   CheckpointInfo info = info_of(newest_, checkpoints_.path_of(content.id));
   {
     const std::lock_guard lock(mutex_);

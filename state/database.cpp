@@ -107,7 +107,7 @@ class RocksDatabase final : public Database, public std::enable_shared_from_this
     default_family_.reset();
   }
 
-  Status open(const std::string& path, std::vector<StoredState> states) {
+  Status open(const std::string& path, std::vector<StoredState> states, std::uint64_t checkpoint_id) {
     std::vector<rocksdb::ColumnFamilyDescriptor> descriptors{
         {rocksdb::kDefaultColumnFamilyName, family_options(cache_)}};
     for (const StoredState& state : states) descriptors.emplace_back(family_name(state), family_options(cache_));
@@ -124,7 +124,7 @@ class RocksDatabase final : public Database, public std::enable_shared_from_this
       Name name{states[i].descriptor.uid, states[i].descriptor.name};
       families_.emplace(std::move(name), Family{std::move(states[i]), own(handles[i + 1])});
     }
-    publish();
+    publish(checkpoint_id);
     return {};
   }
 
@@ -199,10 +199,15 @@ class RocksDatabase final : public Database, public std::enable_shared_from_this
     return convert("clone the state database to '" + path + "'", status);
   }
 
-  void publish() override {
+  void publish(std::uint64_t checkpoint_id) override {
     auto snapshot = std::make_shared<rocksdb::ManagedSnapshot>(database_.get());
     const std::lock_guard lock(mutex_);
     snapshot_.swap(snapshot);
+    published_ = checkpoint_id;
+  }
+  [[nodiscard]] std::uint64_t published() const {
+    const std::lock_guard lock(mutex_);
+    return published_;
   }
   [[nodiscard]] std::shared_ptr<const StateReader> reader(const std::string& uid, const std::string& name) override;
 
@@ -283,6 +288,7 @@ class RocksDatabase final : public Database, public std::enable_shared_from_this
   mutable std::mutex mutex_;
   std::map<Name, Family> families_;                     // guarded by mutex_
   std::shared_ptr<rocksdb::ManagedSnapshot> snapshot_;  // guarded by mutex_; of the last publish()
+  std::uint64_t published_ = 0;                         // guarded by mutex_
   std::shared_ptr<rocksdb::ColumnFamilyHandle> default_family_;
 };
 
@@ -307,6 +313,7 @@ class RocksReader final : public StateReader {
     });
     return status.is_ok() && !found;  // what cannot be read is not nothing: get() will say what is wrong
   }
+  [[nodiscard]] std::uint64_t checkpoint() const override { return database_->published(); }
   Status get(std::span<const std::string> keys, std::vector<std::optional<std::string>>& values) const override {
     values.assign(keys.size(), std::nullopt);
     const RocksDatabase::View view = database_->view(name_);
@@ -351,9 +358,10 @@ std::shared_ptr<const StateReader> RocksDatabase::reader(const std::string& uid,
 
 }  // namespace
 
-Result<std::shared_ptr<Database>> Database::open(const std::string& path, std::vector<StoredState> states) {
+Result<std::shared_ptr<Database>> Database::open(const std::string& path, std::vector<StoredState> states,
+                                                 std::uint64_t checkpoint_id) {
   auto database = std::make_shared<RocksDatabase>();
-  WEIR_RETURN_IF_ERROR(database->open(path, std::move(states)));
+  WEIR_RETURN_IF_ERROR(database->open(path, std::move(states), checkpoint_id));
   return std::shared_ptr<Database>(std::move(database));
 }
 

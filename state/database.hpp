@@ -28,8 +28,9 @@ class Database {
   virtual ~Database() = default;
 
   /// Opens the database in a directory, or makes an empty one when `states` is empty and nothing is there. `states` are
-  /// all the states it holds.
-  static Result<std::shared_ptr<Database>> open(const std::string& path, std::vector<StoredState> states);
+  /// all the states it holds, as of checkpoint `checkpoint_id` (0: none).
+  static Result<std::shared_ptr<Database>> open(const std::string& path, std::vector<StoredState> states,
+                                                std::uint64_t checkpoint_id);
 
   [[nodiscard]] virtual std::vector<StoredState> states() const = 0;
   [[nodiscard]] virtual std::optional<StateDescriptor> find(const std::string& uid, const std::string& name) const = 0;
@@ -42,7 +43,8 @@ class Database {
                         Filesystem& filesystem) = 0;
   /// Makes a copy by hard links; `path` must not exist.
   virtual Status clone(const std::string& path) = 0;
-  virtual void publish() = 0;
+  /// From now on readers see what is there: the rows of this checkpoint.
+  virtual void publish(std::uint64_t checkpoint_id) = 0;
   /// Of a state that may not be stored yet. Keeps the database open while it lives.
   [[nodiscard]] virtual std::shared_ptr<const StateReader> reader(const std::string& uid, const std::string& name) = 0;
 };

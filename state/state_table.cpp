@@ -131,6 +131,10 @@ Status no_such_key(const StateDescriptor& descriptor, std::string_view key_text)
   return Status::not_found("query " + descriptor.label() + ": no value for key '" + std::string(key_text) + "'");
 }
 
+Status no_checkpoints(const StateDescriptor& descriptor) {
+  return Status::failed_precondition("query " + descriptor.label() + " as of a checkpoint: the job keeps none");
+}
+
 Status no_json_form(const StateDescriptor& descriptor) {
   return Status::unimplemented("query " + descriptor.label() + ": its type (" + descriptor.schema() +
                                ") has no JSON form; give it `void weir_json(weir::JsonWriter&) const`");

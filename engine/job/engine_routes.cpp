@@ -113,27 +113,42 @@ Result<StateTable*> queryable_table(runtime::Stage& stage, const std::string& st
   return table;
 }
 
-std::uint32_t tasks_or_refuse(Job::Impl& job, const HttpRequest& request, const HttpReply& reply) {
+enum class Consistency : std::uint8_t { kLive, kCheckpoint };
+
+Result<Consistency> consistency_of(const HttpRequest& request) {
   const std::string consistency = request.query_or("consistency", "live");
-  if (consistency != "live") {
-    reply(HttpResponse::error(consistency == "checkpoint"
-                                  ? Status::unimplemented("consistency=checkpoint is not there yet; live is")
-                                  : Status::invalid_argument("consistency is '" + consistency + "'; it must be live")));
-    return 0;
-  }
+  if (consistency == "live") return Consistency::kLive;
+  if (consistency == "checkpoint") return Consistency::kCheckpoint;
+  return Status::invalid_argument("consistency is '" + consistency + "'; it must be live or checkpoint");
+}
+
+// 0: refused.
+std::uint32_t tasks_or_refuse(Job::Impl& job, const HttpRequest& request, const HttpReply& reply) {
   const std::uint32_t tasks = job.parallelism_of(request.captures[0]);
   if (tasks == 0) reply(HttpResponse::error(Status::not_found("there is no operator '" + request.captures[0] + "'")));
   return tasks;
 }
 
+// `"value":…,"position":…`, the position being that of the value.
+Result<std::string> value_and_position(Job::Impl& job, const StateTable& table, const std::string& key, bool of_checkpoint) {
+  std::uint64_t checkpoint = 0;
+  WEIR_ASSIGN_OR_RETURN(const std::string value, of_checkpoint ? table.query_stored_json(key, checkpoint) : table.query_json(key));
+  return "\"value\":" + value + ",\"position\":" +
+         (of_checkpoint ? "{\"checkpoint\":" + std::to_string(checkpoint) + "}" : job.position_json());
+}
+
 // GET /v1/state/{uid}/{state}/{key}: the owner answers; which task that is depends on the key's type, so all are asked.
+// consistency=live: what it is now; consistency=checkpoint: what the last completed checkpoint has, which no crash rolls
+// back.
 void get_key(Job::Impl& job, const HttpRequest& request, const HttpReply& reply) {
+  const Result<Consistency> consistency = consistency_of(request);
+  if (!consistency.is_ok()) return reply(HttpResponse::error(consistency.status()));
   const std::uint32_t tasks = tasks_or_refuse(job, request, reply);
   if (tasks == 0) return;
   const std::string uid = request.captures[0];
   const std::string state = request.captures[1];
   const std::string key = request.captures[2];
-  auto gathering = std::make_shared<Gathering>(tasks, [&job, reply, uid, state, key](std::vector<Result<std::string>>& parts) {
+  auto gathering = std::make_shared<Gathering>(tasks, [reply, uid, state, key](std::vector<Result<std::string>>& parts) {
     Status refused;
     for (const auto& part : parts) {
       if (part.is_ok()) {
@@ -145,10 +160,8 @@ void get_key(Job::Impl& job, const HttpRequest& request, const HttpReply& reply)
         json.string(state);
         json.key("key");
         json.string(key);
-        json.key("value");
+        // `"value":…,"position":…`
         json.raw(*part);
-        json.key("position");
-        json.raw(job.position_json());
         json.end_object();
         return reply(HttpResponse::json(json.take()));
       }
@@ -159,9 +172,9 @@ void get_key(Job::Impl& job, const HttpRequest& request, const HttpReply& reply)
   for (std::uint32_t task = 0; task < tasks; ++task) {
     job.visit_stage(
         uid, task,
-        [gathering, task, state, key](runtime::Stage& stage) {
-          Result<StateTable*> table = queryable_table(stage, state);
-          gathering->put(task, table.is_ok() ? (*table)->query_json(key) : Result<std::string>(table.status()));
+        [&job, gathering, task, state, key, checkpoint = *consistency == Consistency::kCheckpoint](runtime::Stage& stage) {
+          const Result<StateTable*> table = queryable_table(stage, state);
+          gathering->put(task, table.is_ok() ? value_and_position(job, **table, key, checkpoint) : table.status());
         },
         [gathering, task](const Status& refused) { gathering->put(task, refused); });
   }
@@ -169,6 +182,10 @@ void get_key(Job::Impl& job, const HttpRequest& request, const HttpReply& reply)
 
 // GET /v1/state/{uid}/{state}: keys and values, page by page. A page comes from one task; the cursor names the task.
 void list_keys(Job::Impl& job, const HttpRequest& request, const HttpReply& reply) {
+  const Result<Consistency> consistency = consistency_of(request);
+  if (!consistency.is_ok()) return reply(HttpResponse::error(consistency.status()));
+  if (*consistency == Consistency::kCheckpoint)
+    return reply(HttpResponse::error(Status::unimplemented("consistency=checkpoint answers for one key; name it in the path")));
   const std::uint32_t tasks = tasks_or_refuse(job, request, reply);
   if (tasks == 0) return;
   const std::string limit_text = request.query_or("limit", std::to_string(kDefaultLimit));

@@ -112,6 +112,10 @@ Result<std::string> TimerTable::query_json(std::string_view /*key_text*/) const 
   return Status::unimplemented("timers cannot be asked for by key");
 }
 
+Result<std::string> TimerTable::query_stored_json(std::string_view key_text, std::uint64_t& /*checkpoint*/) const {
+  return query_json(key_text);
+}
+
 Status TimerTable::list_json(JsonWriter& json, std::string_view /*prefix*/, std::size_t /*limit*/, std::string& cursor) const {
   json.begin_array();
   json.end_array();

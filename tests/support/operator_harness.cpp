@@ -13,6 +13,7 @@ class StoredReader final : public StateReader {
  public:
   explicit StoredReader(std::map<std::string, std::string> rows) : rows_(std::move(rows)) {}
   [[nodiscard]] bool empty() const override { return rows_.empty(); }
+  [[nodiscard]] std::uint64_t checkpoint() const override { return 0; }
   Status get(std::span<const std::string> keys, std::vector<std::optional<std::string>>& values) const override {
     values.assign(keys.size(), std::nullopt);
     for (std::size_t i = 0; i < keys.size(); ++i)

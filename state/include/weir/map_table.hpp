@@ -171,15 +171,21 @@ class MapTable final : public StateTable, public detail::MapStateAccess<MK, MV> 
     if constexpr (detail::JsonWritable<MK> && detail::JsonWritable<MV>) {
       WEIR_ASSIGN_OR_RETURN(const K key, parse_key<K>(text));
       const std::uint64_t hash = hash_key(key);
-      std::map<MK, MV> map;
-      if (const Entry* entry = table_.find(key, hash)) {
-        map = plain_map(*entry);
-      } else if (!complete_) {
-        WEIR_RETURN_IF_ERROR(
-            read(key, hash, [&](MK map_key, MV value) { map.emplace(std::move(map_key), std::move(value)); }));
-      }
-      if (map.empty()) return detail::no_such_key(descriptor_, text);
-      return to_json(map);
+      // What another task owns is stored too, but only that task knows what it is by now.
+      if (!owns(hash)) return detail::no_such_key(descriptor_, text);
+      if (const Entry* entry = table_.find(key, hash)) return map_json(plain_map(*entry), text);
+      return complete_ ? detail::no_such_key(descriptor_, text) : stored_json(key, hash, text);
+    } else {
+      return detail::no_json_form(descriptor_);
+    }
+  }
+  [[nodiscard]] Result<std::string> query_stored_json(std::string_view text, std::uint64_t& checkpoint) const override {
+    if constexpr (detail::JsonWritable<MK> && detail::JsonWritable<MV>) {
+      if (reader_ == nullptr) return detail::no_checkpoints(descriptor_);
+      WEIR_ASSIGN_OR_RETURN(const K key, parse_key<K>(text));
+      const std::uint64_t hash = hash_key(key);
+      if (!owns(hash)) return detail::no_such_key(descriptor_, text);
+      return detail::read_of_one_checkpoint(*reader_, checkpoint, [&] { return stored_json(key, hash, text); });
     } else {
       return detail::no_json_form(descriptor_);
     }
@@ -334,6 +340,20 @@ class MapTable final : public StateTable, public detail::MapStateAccess<MK, MV> 
     return map;
   }
 
+  [[nodiscard]] bool owns(std::uint64_t hash) const noexcept {
+    const std::uint16_t group = key_group_of(hash, max_parallelism_);
+    return group >= groups_.first && group < groups_.end;
+  }
+  [[nodiscard]] Result<std::string> map_json(const std::map<MK, MV>& map, std::string_view text) const {
+    if (map.empty()) return detail::no_such_key(descriptor_, text);
+    return to_json(map);
+  }
+  [[nodiscard]] Result<std::string> stored_json(const K& key, std::uint64_t hash, std::string_view text) const {
+    std::map<MK, MV> map;
+    WEIR_RETURN_IF_ERROR(
+        read(key, hash, [&](MK map_key, MV value) { map.emplace(std::move(map_key), std::move(value)); }));
+    return map_json(map, text);
+  }
   void write_prefix(ByteWriter& writer, const K& key, std::uint64_t hash) const {
     detail::write_group(writer, key_group_of(hash, max_parallelism_));
     std::string bytes = serialize(key);

@@ -145,8 +145,12 @@ class StateTable {
   /// must fail before its next checkpoint.
   [[nodiscard]] virtual Status fault() const = 0;
 
-  /// The value of a key as JSON; kNotFound when it has none. Changes nothing; may read from disk.
+  /// The value of a key as JSON; kNotFound when it has none, or is another task's. Changes nothing; may read from disk.
   [[nodiscard]] virtual Result<std::string> query_json(std::string_view key_text) const = 0;
+  /// The same as the last completed checkpoint has it, whatever has changed since; then `checkpoint` is its id.
+  /// kFailedPrecondition without checkpoints.
+  [[nodiscard]] virtual Result<std::string> query_stored_json(std::string_view key_text,
+                                                              std::uint64_t& checkpoint) const = 0;
   /// One array `[{"key":…,"value":…},…]` of up to `limit` keys whose text starts with `prefix` and is greater than
   /// `cursor`, ordered by key text; then `cursor` is the last key's text, or empty when there are no more keys. O(keys
   /// of the table). A failure to read stored state writes nothing.
@@ -160,6 +164,8 @@ class StateReader {
   virtual ~StateReader() = default;
   /// True when nothing was stored at the time of the call: then there is nothing to look up.
   [[nodiscard]] virtual bool empty() const = 0;
+  /// The checkpoint whose rows are read now; 0: none was completed.
+  [[nodiscard]] virtual std::uint64_t checkpoint() const = 0;
   /// values[i]: what keys[i] holds, or nothing.
   virtual Status get(std::span<const std::string> keys, std::vector<std::optional<std::string>>& values) const = 0;
   /// Calls `visit` for each row whose key starts with `prefix`, in byte order, until it gives false.

@@ -179,16 +179,23 @@ class ValueTable final : public StateTable, public detail::ValueStateAccess<V> {
     if constexpr (detail::JsonWritable<V>) {
       WEIR_ASSIGN_OR_RETURN(const K key, parse_key<K>(text));
       const std::uint64_t hash = hash_key(key);
+      // What another task owns is stored too, but only that task knows what it is by now.
+      if (!owns(hash)) return detail::no_such_key(descriptor_, text);
       if (const Entry* entry = table_.find(key, hash)) {
-        if (entry->present) return to_json(entry->value);
-      } else if (!complete_) {
-        WEIR_ASSIGN_OR_RETURN(const std::optional<std::string> bytes, read(key, hash));
-        if (bytes) {
-          WEIR_ASSIGN_OR_RETURN(const V value, decode(*bytes));
-          return to_json(value);
-        }
+        return entry->present ? Result<std::string>(to_json(entry->value)) : detail::no_such_key(descriptor_, text);
       }
-      return detail::no_such_key(descriptor_, text);
+      return complete_ ? detail::no_such_key(descriptor_, text) : stored_json(key, hash, text);
+    } else {
+      return detail::no_json_form(descriptor_);
+    }
+  }
+  [[nodiscard]] Result<std::string> query_stored_json(std::string_view text, std::uint64_t& checkpoint) const override {
+    if constexpr (detail::JsonWritable<V>) {
+      if (reader_ == nullptr) return detail::no_checkpoints(descriptor_);
+      WEIR_ASSIGN_OR_RETURN(const K key, parse_key<K>(text));
+      const std::uint64_t hash = hash_key(key);
+      if (!owns(hash)) return detail::no_such_key(descriptor_, text);
+      return detail::read_of_one_checkpoint(*reader_, checkpoint, [&] { return stored_json(key, hash, text); });
     } else {
       return detail::no_json_form(descriptor_);
     }
@@ -300,6 +307,16 @@ class ValueTable final : public StateTable, public detail::ValueStateAccess<V> {
   void write_row(ByteWriter& writer, const K& key, std::uint64_t hash) const {
     detail::write_group(writer, key_group_of(hash, max_parallelism_));
     Serde<K>::write(writer, key);
+  }
+  [[nodiscard]] bool owns(std::uint64_t hash) const noexcept {
+    const std::uint16_t group = key_group_of(hash, max_parallelism_);
+    return group >= groups_.first && group < groups_.end;
+  }
+  [[nodiscard]] Result<std::string> stored_json(const K& key, std::uint64_t hash, std::string_view text) const {
+    WEIR_ASSIGN_OR_RETURN(const std::optional<std::string> bytes, read(key, hash));
+    if (!bytes) return detail::no_such_key(descriptor_, text);
+    WEIR_ASSIGN_OR_RETURN(const V value, decode(*bytes));
+    return to_json(value);
   }
   [[nodiscard]] std::string row(const K& key, std::uint64_t hash) const {
     std::string bytes;

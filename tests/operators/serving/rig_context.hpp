@@ -55,6 +55,7 @@ class StateRowsReader final : public StateReader {
  public:
   explicit StateRowsReader(StateRows rows) : rows_(std::move(rows)) {}
   [[nodiscard]] bool empty() const override { return rows_.empty(); }
+  [[nodiscard]] std::uint64_t checkpoint() const override { return 0; }
   Status get(std::span<const std::string> keys, std::vector<std::optional<std::string>>& values) const override {
     values.clear();
     for (const std::string& key : keys) {

@@ -21,6 +21,7 @@ class MemoryStore final : public StateReader {
   }
 
   [[nodiscard]] bool empty() const override { return rows.empty(); }
+  [[nodiscard]] std::uint64_t checkpoint() const override { return checkpoint_id; }
   Status get(std::span<const std::string> keys, std::vector<std::optional<std::string>>& values) const override {
     ++gets;
     WEIR_RETURN_IF_ERROR(failure);
@@ -39,6 +40,7 @@ class MemoryStore final : public StateReader {
   }
 
   std::map<std::string, std::string> rows;
+  std::uint64_t checkpoint_id = 0;
   Status failure;
   mutable std::size_t gets = 0;
   mutable std::size_t scans = 0;

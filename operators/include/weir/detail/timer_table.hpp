@@ -52,6 +52,7 @@ class TimerTable final : public StateTable {
   void evict(std::size_t /*target_bytes*/) override {}
   [[nodiscard]] Status fault() const override { return fault_; }
   [[nodiscard]] Result<std::string> query_json(std::string_view key_text) const override;
+  [[nodiscard]] Result<std::string> query_stored_json(std::string_view key_text, std::uint64_t& checkpoint) const override;
   Status list_json(JsonWriter& json, std::string_view prefix, std::size_t limit, std::string& cursor) const override;
 
  private:

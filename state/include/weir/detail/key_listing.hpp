@@ -29,7 +29,19 @@ class KeyListing {
   std::map<std::string, std::string, std::less<>> page_;  // one more than the limit, to know whether more follow
 };
 
+/// Calls `read` until the checkpoint it read from is the same before and after, and tells which one that was. Each call
+/// but the last means that a checkpoint was completed meanwhile.
+template <class Read>
+auto read_of_one_checkpoint(const StateReader& reader, std::uint64_t& checkpoint, Read&& read) {
+  while (true) {
+    checkpoint = reader.checkpoint();
+    auto result = read();
+    if (reader.checkpoint() == checkpoint) return result;
+  }
+}
+
 Status no_such_key(const StateDescriptor& descriptor, std::string_view key_text);
 Status no_json_form(const StateDescriptor& descriptor);
+Status no_checkpoints(const StateDescriptor& descriptor);
 
 }  // namespace weir::detail
