@@ -81,9 +81,9 @@ class Outbox {
     slot.open.swap(batch);
     slot.open->cursor = 0;
   }
-  /// True when nothing waits in `output`, so that pass() may be used.
+  /// True when nothing waits in `output` and it takes anything at all, so that pass() may be used.
   [[nodiscard]] bool can_pass(std::size_t output = 0) const noexcept {
-    return !slots_[output].open || slots_[output].open->size() == 0;
+    return batch_size_ != 0 && (!slots_[output].open || slots_[output].open->size() == 0);
   }
 
   /// Sends a watermark after everything put out so far. For sources and watermark operators; other operators forward

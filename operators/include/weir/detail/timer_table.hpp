@@ -1,7 +1,7 @@
 #pragma once
 /// Timers as state: which keys want to be called at which event or processing time.
 ///
-/// Kept in memory in the order in which they fire (time, then key bytes: the same at any parallelism) and written back at
+/// Kept in memory in the order in which they fire (time, key group, key bytes: the same at any parallelism) and written back at
 /// checkpoints like any state. Row: [key group, u16 big-endian][kind][varint length, key bytes][time, u64 big-endian with
 /// the sign bit flipped] → nothing.
 
