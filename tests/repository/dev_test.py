@@ -162,7 +162,8 @@ class Dev(unittest.TestCase):
         self.write("bench/bench_engine.cpp", "")
         demo = self.dev("demo", "--speed", "max")
         self.assertEqual(demo.returncode, 4)
-        self.assertEqual(demo.stdout, f"{self.state}|--data|{self.project}/.weir/data/flights|--speed|max|")
+        self.assertEqual(demo.stdout, f"{self.state}|--data|{self.project}/.weir/data/flights|"
+                                      f"--directory|{self.project}/.weir/demo|--speed|max|")
         self.assertIn("--target flights_demo", self.calls()[-1])
         bench = self.dev("bench", "engine", "--json", "a file")
         self.assertEqual((bench.returncode, bench.stdout), (4, f"{self.state}|--json|a file|"))
