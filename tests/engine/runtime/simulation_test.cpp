@@ -103,7 +103,7 @@ Results expected() {
 }
 
 TEST(Simulation, GivesTheSameResultsInAnyInterleavingAtAnyParallelism) {
-  for (std::uint64_t seed = 1; seed <= 60; ++seed) {
+  for (std::uint64_t seed = 1; seed <= 500; ++seed) {
     const std::uint32_t parallelism = seed % 3 == 0 ? 1 : seed % 3 == 1 ? 2 : 5;
     const Finished result = run({.seed = seed}, parallelism, "");
     ASSERT_EQ(result.results, expected()) << result.description;
