@@ -79,8 +79,9 @@ bool Stage::makes_watermarks() const noexcept { return options.node->inputs == 0
 
 void Stage::reached(Timestamp time) {
   watermark = time;
-  counters.watermark_us.set(time.time_since_epoch().count());
-  if (time != kMaxTimestamp) lasting_watermark_ = time;
+  const bool is_end = time >= kBeforeTheEnd;
+  counters.watermark_us.set((is_end ? kMaxTimestamp : time).time_since_epoch().count());
+  if (!is_end) lasting_watermark_ = time;
 }
 
 void Stage::announce_restored() {

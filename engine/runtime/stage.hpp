@@ -17,6 +17,9 @@
 
 namespace weir::runtime {
 
+// The watermark when all that counts is over and something else is not. No time of a record.
+inline constexpr Timestamp kBeforeTheEnd = kMaxTimestamp - Duration{1};
+
 // A control event on its way through a chain.
 struct Control {
   enum class Kind : std::uint8_t { kWatermark, kBarrier, kIdle, kActive, kEnd, kTimerTick };

@@ -361,9 +361,11 @@ void Task::watermark_changed() {
     any_counts = true;
     combined = std::min(combined, input_watermarks_[input]);
   }
-  // kMaxTimestamp means the end: only when every input, counting or not, is over.
+  // kMaxTimestamp means the end: only when every input, counting or not, is over. While others are idle or do not count,
+  // what is over has passed all time but the end itself: nothing waits, and what an idle input brings later still gets
+  // its timers fired.
   const bool over = std::all_of(inputs_.begin(), inputs_.end(), [](const Input& input) { return input.ended; });
-  if (combined == kMaxTimestamp && !over) any_counts = false;
+  if (combined == kMaxTimestamp && !over) combined = kBeforeTheEnd;
   if (any_counts && combined > combined_watermark_) {
     combined_watermark_ = combined;
     stage.push_control({Control::Kind::kWatermark, combined.time_since_epoch().count()});
