@@ -113,7 +113,8 @@ void ScoreNumbers::weir_write(ByteWriter& writer) const {
 }
 
 void ScoreNumbers::weir_read(ByteReader& reader) {
-  *this = {};
+  release();
+  size_ = 0;
   const std::uint64_t count = reader.varint();
   if (count > reader.remaining() / sizeof(double)) return reader.fail();
   const char* bytes = reader.bytes(count * sizeof(double));
@@ -181,7 +182,9 @@ void ScoreTexts::weir_write(ByteWriter& writer) const {
 }
 
 void ScoreTexts::weir_read(ByteReader& reader) {
-  *this = {};
+  release();
+  count_ = 0;
+  bytes_ = 0;
   const std::uint64_t count = reader.varint();
   if (count > reader.remaining()) return reader.fail();
   // A count that the bytes left could hold may still claim far more memory than they do.
