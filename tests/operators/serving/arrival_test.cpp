@@ -331,7 +331,7 @@ TEST(ServeModelOnArrival, StatisticsCountUsageErrorsAndLatency) {
   rig.model(toy("a", "CONST 1"));
   rig.load_all();
   for (int i = 0; i < 10; ++i) rig.record("a");
-  const serving::VersionStatistics& first = rig.statistics("a").versions.at(0);
+  const serving::VersionStatistics first = rig.statistics("a").versions.at(0);
   EXPECT_EQ(first.usage, 10U);
   EXPECT_EQ(first.min_ns, 10);
   EXPECT_EQ(first.max_ns, 10);
