@@ -128,6 +128,44 @@ TEST(Restore, BringsWatermarksBackBeforeAnyRecord) {
   }
 }
 
+// A stream that says nothing after the restore has not forgotten how far it was: the other one goes on to there.
+TEST(Restore, ASilentStreamDoesNotHoldBackWhatItDidNotBefore) {
+  struct Beside {
+    using Output = Number;
+    void process_left(const Number& value, Collector<Number>& out) { out.collect(value); }
+    void process_right(const Number&, Collector<Number>&) {}
+  };
+  for (const bool own_watermarks : {false, true}) {
+    SCOPED_TRACE(own_watermarks);
+    const TemporaryDirectory directory;
+    auto silent = std::make_shared<Tap>(100);
+    auto other = std::make_shared<Tap>(30);
+    for (const Number reached : {30, 80}) {
+      other->open_to(reached);
+      Pipeline pipeline({.name = "beside", .parallelism = 2});
+      pipeline.enable_checkpointing(on_demand(directory));
+      const auto left = pipeline.from_source(tap_source(silent)).uid("silent");
+      const auto timed = own_watermarks ? left.watermarks(monotonous_watermarks(), [](Number value) { return Timestamp{Duration{value / Tap::kSplits}}; })
+                                        : left.map([](Number value) { return value; });
+      timed.rebalance()
+          .connect(pipeline.from_source(tap_source(other)).uid("other").broadcast())
+          .co_process(Beside{})
+          .uid("beside")
+          .sink_to(for_each_sink<Number>([](const Number&) {}))
+          .uid("sink");
+      Result<Job> job = pipeline.start();
+      ASSERT_TRUE(job.is_ok()) << job.status().to_string();
+      const auto watermark = [&] {
+        for (const OperatorStatus& op : job->status().operators)
+          if (op.uid == "sink") return op.watermark;
+        return kMinTimestamp;
+      };
+      while (watermark() < Timestamp{Duration{reached - 1}}) std::this_thread::yield();
+      ASSERT_TRUE(job->stop().is_ok());
+    }
+  }
+}
+
 struct Summing : ProcessFunction<Number, Number, Number> {
   ValueState<Number> sum;
   void open(OpenContext<Number>& context) { sum = context.value_state<Number>({.name = "sum"}); }
