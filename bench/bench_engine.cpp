@@ -5,7 +5,8 @@
 //   keyed sum, 1 k keys           generator, key_by, running sum in keyed state, sink in one task on one worker
 //
 // Both sides make records from their number, run every user function as a pass of its own over batches of 256, and sum
-// up the results in the sink. weir's side is timed from start() of the job to its end: threads are made and joined in it.
+// up the results in the sink. weir's side is timed from start() of the job to its end: threads are made and joined in
+// it.
 
 #include <cstdio>
 #include <cstdlib>
@@ -85,14 +86,14 @@ int main(int argc, char** argv) {
   const Options options = parse_options(argc, argv);
   const std::uint64_t chain_records = options.records_or(50'000'000);
   const std::uint64_t keyed_records = options.records_or(30'000'000);
-  return run_pairs("bench engine", options,
-                   {{"stateless chain", "map, filter, map; batches of 256; 1 thread",
-                     [&] { return stateless_chain(chain_records, 1); },
-                     [&] { return stateless_chain_limit(chain_records, kKeyBits); }},
-                    {"stateless chain, two threads", "map, filter | map; batches of 256; 2 threads",
-                     [&] { return stateless_chain(chain_records, 2); },
-                     [&] { return two_thread_chain_limit(chain_records, kKeyBits); }},
-                    {"keyed sum, 1 k keys", "a result per record; batches of 256; 1 thread",
-                     [&] { return keyed_sum(keyed_records); },
-                     [&] { return keyed_sum_limit(keyed_records, kKeyBits); }}});
+  return run_pairs(
+      "bench engine", options,
+      {{"stateless chain", "map, filter, map; batches of 256; 1 thread",
+        [&] { return stateless_chain(chain_records, 1); },
+        [&] { return stateless_chain_limit(chain_records, kKeyBits); }},
+       {"stateless chain, two threads", "map, filter | map; batches of 256; 2 threads",
+        [&] { return stateless_chain(chain_records, 2); },
+        [&] { return two_thread_chain_limit(chain_records, kKeyBits); }},
+       {"keyed sum, 1 k keys", "a result per record; batches of 256; 1 thread",
+        [&] { return keyed_sum(keyed_records); }, [&] { return keyed_sum_limit(keyed_records, kKeyBits); }}});
 }

@@ -1,13 +1,14 @@
-// Keyed serving in a pipeline beside a hand-written loop that does the same (bench/limits), and beside the models alone.
+// Keyed serving in a pipeline beside a hand-written loop that does the same (bench/limits), and beside the models
+// alone.
 //
 //   serving-linear   16 keys, a RegressionModel of 11 doubles; a new version of a key's model every 5 M records
 //   serving-forest   16 keys, 100 trees of depth 6; a new version every 100,000 records
 //   models-linear, models-forest      weir's evaluator in a bare loop over the same 16 models, beside the loop by hand
 //   overhead-linear, overhead-forest  nanoseconds a record of serving beyond the models alone
 //
-// weir's pipeline: records and models are sources, keyed alike, ServeModel with effect on arrival, a sink; one worker. The
-// records are held back until every key has its first model, and the clock starts there; it stops when the sink has seen
-// the last result. Loading new versions happens on a background thread meanwhile, and is in the figure.
+// weir's pipeline: records and models are sources, keyed alike, ServeModel with effect on arrival, a sink; one worker.
+// The records are held back until every key has its first model, and the clock starts there; it stops when the sink has
+// seen the last result. Loading new versions happens on a background thread meanwhile, and is in the figure.
 
 #include <algorithm>
 #include <atomic>

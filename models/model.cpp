@@ -25,17 +25,18 @@ int FeatureSchema::column(std::string_view name) const noexcept {
 }
 
 const Field* FeatureSchema::find(std::string_view name) const noexcept {
-  const auto found = std::find_if(fields_.begin(), fields_.end(), [&](const Field& field) { return field.name == name; });
+  const auto found =
+      std::find_if(fields_.begin(), fields_.end(), [&](const Field& field) { return field.name == name; });
   return found == fields_.end() ? nullptr : &*found;
 }
 
 void* ScoreScratch::reserve(std::size_t bytes) {
   if (bytes > capacity_) {
-    ::operator delete(memory_, std::align_val_t{64});
+    ::operator delete (memory_, std::align_val_t{64});
     memory_ = nullptr;
     capacity_ = 0;
     const std::size_t grown = std::max<std::size_t>(4096, bytes + bytes / 2);
-    memory_ = ::operator new(grown, std::align_val_t{64});
+    memory_ = ::operator new (grown, std::align_val_t{64});
     capacity_ = grown;
   }
   return memory_;
@@ -47,7 +48,7 @@ ScoreScratch& ScoreScratch::operator=(ScoreScratch&& other) noexcept {
   std::swap(capacity_, other.capacity_);
   return *this;
 }
-ScoreScratch::~ScoreScratch() { ::operator delete(memory_, std::align_val_t{64}); }
+ScoreScratch::~ScoreScratch() { ::operator delete (memory_, std::align_val_t{64}); }
 
 ModelRuntimes::ModelRuntimes(std::initializer_list<std::shared_ptr<const ModelRuntime>> runtimes) {
   for (const auto& runtime : runtimes) add(runtime);

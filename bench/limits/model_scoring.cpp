@@ -42,9 +42,8 @@ Measured keyed_linear_scoring_limit(std::uint64_t records, std::span<const Sampl
 
 Measured keyed_forest_scoring_limit(std::uint64_t records, std::span<const Sample> samples,
                                     std::span<const Forest> models) {
-  return score_all(records, samples, [&](const Sample& sample) -> const Forest& {
-    return models[static_cast<std::size_t>(sample.key)];
-  });
+  return score_all(records, samples,
+                   [&](const Sample& sample) -> const Forest& { return models[static_cast<std::size_t>(sample.key)]; });
 }
 
 }  // namespace weir::bench

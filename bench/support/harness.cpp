@@ -106,8 +106,7 @@ bool write_json(const std::string& file, const std::vector<Row>& rows) {
   const char* separator = "\n";
   for (const Row& row : rows) {
     out << separator << R"(  {"name": )" << quoted(row.name) << R"(, "unit": )" << quoted(row.unit) << R"(, "weir": )"
-        << number(row.weir) << R"(, "limit": )" << number(row.limit) << R"(, "ratio": )" << number(row.ratio)
-        << "}";
+        << number(row.weir) << R"(, "limit": )" << number(row.limit) << R"(, "ratio": )" << number(row.ratio) << "}";
     separator = ",\n";
   }
   out << "\n]\n";
@@ -132,8 +131,8 @@ void add_overheads(const std::vector<Overhead>& overheads, std::vector<Row>& row
     // Differences of measurements: noise can take either below zero.
     const double ratio = weir <= 0 ? 1 : std::max(limit, 0.0) / weir;
     added.push_back({overhead.name, weir, limit, "ns/record", ratio});
-    std::printf("%-34s %10s %10s %7.2f %9.2f %9.2f %9.2f   %s beyond %s\n", overhead.name.c_str(), "", "", ratio,
-                weir, limit, weir - limit, overhead.whole.c_str(), overhead.part.c_str());
+    std::printf("%-34s %10s %10s %7.2f %9.2f %9.2f %9.2f   %s beyond %s\n", overhead.name.c_str(), "", "", ratio, weir,
+                limit, weir - limit, overhead.whole.c_str(), overhead.part.c_str());
   }
   rows.insert(rows.end(), added.begin(), added.end());
 }

@@ -56,8 +56,8 @@ struct Options {
 Options parse_options(int argc, char** argv);
 
 /// Runs the pairs, prints the table to standard output, writes the JSON file. An overhead is reported when both of its
-/// pairs ran; weir's part of it is that of weir's side. Returns the exit code: 1 when a checksum differs, the file cannot
-/// be written or no pair was chosen.
+/// pairs ran; weir's part of it is that of weir's side. Returns the exit code: 1 when a checksum differs, the file
+/// cannot be written or no pair was chosen.
 int run_pairs(const std::string& title, const Options& options, const std::vector<Pair>& pairs,
               const std::vector<Overhead>& overheads = {});
 

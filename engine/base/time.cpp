@@ -8,7 +8,8 @@ namespace {
 class SystemClock final : public Clock {
  public:
   [[nodiscard]] std::int64_t monotonic_ns() const noexcept override {
-    return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now().time_since_epoch()).count();
+    return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now().time_since_epoch())
+        .count();
   }
   [[nodiscard]] Timestamp now() const noexcept override {
     return std::chrono::time_point_cast<Duration>(std::chrono::system_clock::now());

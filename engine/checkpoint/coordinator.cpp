@@ -50,7 +50,8 @@ void Coordinator::request_checkpoint(CheckpointCallback callback) {
     if (shut_down_)
       refused = Status::unavailable("the job is not running");
     else if (options_.store == nullptr)
-      refused = Status::failed_precondition("this job keeps no checkpoints; enable_checkpointing() gives it a directory");
+      refused =
+          Status::failed_precondition("this job keeps no checkpoints; enable_checkpointing() gives it a directory");
     else if (requested_.size() >= kMaxWaiting)
       refused = Status::resource_exhausted("too many checkpoints are asked for");
     else
@@ -96,11 +97,13 @@ Coordinator::Outcome Coordinator::step() {
   if (task_fault_) return fail(*task_fault_);
   if (running_) {
     if (running_->missing == 0) return complete(lock);
-    if (options_.checkpoint &&
-        options_.clock->monotonic_ns() - running_->started_ns > options_.checkpoint->alignment_timeout.count() * kNsPerMs) {
-      decline(lock, "its barriers took longer than " + std::to_string(options_.checkpoint->alignment_timeout.count()) + " ms");
+    if (options_.checkpoint && options_.clock->monotonic_ns() - running_->started_ns >
+                                   options_.checkpoint->alignment_timeout.count() * kNsPerMs) {
+      decline(lock, "its barriers took longer than " + std::to_string(options_.checkpoint->alignment_timeout.count()) +
+                        " ms");
       if (declined_in_a_row_ >= options_.checkpoint->declined_limit)
-        return fail(Status::deadline_exceeded(std::to_string(declined_in_a_row_) + " checkpoints in a row were declined"));
+        return fail(
+            Status::deadline_exceeded(std::to_string(declined_in_a_row_) + " checkpoints in a row were declined"));
     }
     return Outcome::kRunning;
   }
@@ -155,8 +158,7 @@ Coordinator::Outcome Coordinator::complete(std::unique_lock<std::mutex>& lock) {
     if (options_.store != nullptr && options_.completed) options_.completed(info);
   }
   // Last: who is told finds the checkpoint in the job's status.
-  for (const auto& callback : done.callbacks)
-    status.is_ok() ? callback(info) : callback(status);
+  for (const auto& callback : done.callbacks) status.is_ok() ? callback(info) : callback(status);
   lock.lock();
   running_.reset();
   if (!status.is_ok()) return fail(status.with_context("checkpoint " + std::to_string(done.id)));
@@ -179,9 +181,10 @@ Status Coordinator::make_durable(Running& running, CheckpointInfo& info) {
       content.operators.push_back(std::move(part));
     }
   }
-  std::sort(content.operators.begin(), content.operators.end(), [](const OperatorSnapshot& a, const OperatorSnapshot& b) {
-    return std::tie(a.uid, a.task_index) < std::tie(b.uid, b.task_index);
-  });
+  std::sort(content.operators.begin(), content.operators.end(),
+            [](const OperatorSnapshot& a, const OperatorSnapshot& b) {
+              return std::tie(a.uid, a.task_index) < std::tie(b.uid, b.task_index);
+            });
   if (options_.store != nullptr) {
     WEIR_ASSIGN_OR_RETURN(info, options_.store->write(std::move(content)));
   }

@@ -65,8 +65,8 @@ class Coordinator final : public runtime::ExecutionListener {
   struct Running {
     std::uint64_t id = 0;
     std::int64_t started_ns = 0;
-    bool final = false;     // of a job whose streams have all ended
-    bool halting = false;   // of a stop without drain
+    bool final = false;    // of a job whose streams have all ended
+    bool halting = false;  // of a stop without drain
     std::size_t missing = 0;
     std::vector<runtime::TaskSnapshot> snapshots;
     std::vector<CheckpointCallback> callbacks;

@@ -23,7 +23,8 @@ void name_nodes(LogicalGraph& graph, const PlanOptions& options, std::vector<std
     if (!is_plain_name(node.uid))
       faults.push_back("uid '" + node.uid + "' of a " + node.kind + " must be 1 to 128 of A-Z a-z 0-9 - _ .");
     if (!taken.insert(node.uid).second)
-      faults.push_back("uid '" + node.uid + "' is given to two operators (the second is a " + node.kind + "); uids are unique");
+      faults.push_back("uid '" + node.uid + "' is given to two operators (the second is a " + node.kind +
+                       "); uids are unique");
   }
   for (NodeSpec& node : graph.nodes) {
     if (node.parallelism == 0) node.parallelism = options.parallelism;
@@ -36,7 +37,8 @@ void name_nodes(LogicalGraph& graph, const PlanOptions& options, std::vector<std
     taken.insert(uid);
     node.uid = uid;
     if (node.stateful)
-      faults.push_back("a " + node.kind + " keeps state and has no uid; give it one with .uid(\"...\") so that its state is found again");
+      faults.push_back("a " + node.kind +
+                       " keeps state and has no uid; give it one with .uid(\"...\") so that its state is found again");
   }
 }
 
@@ -45,8 +47,8 @@ void check_nodes(const LogicalGraph& graph, const PlanOptions& options, std::vec
     const NodeSpec& node = graph.nodes[id];
     for (const std::string& fault : node.faults) faults.push_back(label(node) + ": " + fault);
     if (node.parallelism > options.max_parallelism)
-      faults.push_back(label(node) + " has parallelism " + std::to_string(node.parallelism) + ", above the job's max_parallelism of " +
-                       std::to_string(options.max_parallelism));
+      faults.push_back(label(node) + " has parallelism " + std::to_string(node.parallelism) +
+                       ", above the job's max_parallelism of " + std::to_string(options.max_parallelism));
     std::vector<bool> fed(node.inputs, false);
     bool consumed = false;
     for (const EdgeSpec& edge : graph.edges) {
@@ -67,7 +69,8 @@ void check_edges(const LogicalGraph& graph, std::vector<std::string>& faults) {
     const NodeSpec& from = graph.nodes[edge.from];
     const bool copies = consumers[{edge.from, edge.from_output}] > 1 || edge.kind == EdgeKind::kBroadcast;
     if (copies && !from.outputs[edge.from_output].copyable)
-      faults.push_back(label(from) + ": its records cannot be copied, so they can have one consumer only and no broadcast");
+      faults.push_back(label(from) +
+                       ": its records cannot be copied, so they can have one consumer only and no broadcast");
   }
   if (graph.nodes.empty()) faults.emplace_back("the pipeline is empty; start it with from_source(...)");
 }
@@ -83,7 +86,8 @@ Status validate(LogicalGraph& graph, const PlanOptions& options) {
   check_nodes(graph, options, faults);
   check_edges(graph, faults);
   if (faults.empty()) return {};
-  std::string message = "the pipeline has " + std::to_string(faults.size()) + (faults.size() == 1 ? " fault:" : " faults:");
+  std::string message =
+      "the pipeline has " + std::to_string(faults.size()) + (faults.size() == 1 ? " fault:" : " faults:");
   for (const std::string& fault : faults) message += "\n  - " + fault;
   return Status::invalid_argument(std::move(message));
 }
@@ -109,8 +113,8 @@ Plan make_plan(const LogicalGraph& graph) {
     const NodeSpec& from = graph.nodes[edge.from];
     const NodeSpec& to = graph.nodes[edge.to];
     const bool straight = edge.kind == EdgeKind::kForward || (edge.kind == EdgeKind::kHash && to.parallelism == 1);
-    return straight && from.parallelism == to.parallelism && to.inputs == 1 && edges_in[edge.to] == 1 && edge.from_output == 0 &&
-           consumers[{edge.from, 0}] == 1 && !to.start_new_chain;
+    return straight && from.parallelism == to.parallelism && to.inputs == 1 && edges_in[edge.to] == 1 &&
+           edge.from_output == 0 && consumers[{edge.from, 0}] == 1 && !to.start_new_chain;
   };
   Plan plan;
   std::vector<std::size_t> vertex_of(count, 0);

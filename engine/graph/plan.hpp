@@ -11,9 +11,9 @@
 namespace weir::graph {
 
 struct PlannedEdge {
-  std::size_t edge = 0;    // in LogicalGraph::edges
-  std::size_t from = 0;    // vertex
-  std::size_t to = 0;      // vertex
+  std::size_t edge = 0;  // in LogicalGraph::edges
+  std::size_t from = 0;  // vertex
+  std::size_t to = 0;    // vertex
   std::size_t from_stage = 0;
   EdgeKind kind = EdgeKind::kForward;
 };

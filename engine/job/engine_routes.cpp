@@ -107,9 +107,11 @@ void list_states(Job::Impl& job, const HttpReply& reply) {
 
 Result<StateTable*> queryable_table(runtime::Stage& stage, const std::string& state) {
   StateTable* table = stage.state->find(state);
-  if (table == nullptr) return Status::not_found("operator '" + stage.options.node->uid + "' has no state '" + state + "'");
+  if (table == nullptr)
+    return Status::not_found("operator '" + stage.options.node->uid + "' has no state '" + state + "'");
   if (!table->descriptor().queryable)
-    return Status::failed_precondition("state '" + state + "' of operator '" + stage.options.node->uid + "' is not queryable; make it so with StateOptions::queryable");
+    return Status::failed_precondition("state '" + state + "' of operator '" + stage.options.node->uid +
+                                       "' is not queryable; make it so with StateOptions::queryable");
   return table;
 }
 
@@ -130,16 +132,18 @@ std::uint32_t tasks_or_refuse(Job::Impl& job, const HttpRequest& request, const 
 }
 
 // `"value":…,"position":…`, the position being that of the value.
-Result<std::string> value_and_position(Job::Impl& job, const StateTable& table, const std::string& key, bool of_checkpoint) {
+Result<std::string> value_and_position(Job::Impl& job, const StateTable& table, const std::string& key,
+                                       bool of_checkpoint) {
   std::uint64_t checkpoint = 0;
-  WEIR_ASSIGN_OR_RETURN(const std::string value, of_checkpoint ? table.query_stored_json(key, checkpoint) : table.query_json(key));
+  WEIR_ASSIGN_OR_RETURN(const std::string value,
+                        of_checkpoint ? table.query_stored_json(key, checkpoint) : table.query_json(key));
   return "\"value\":" + value + ",\"position\":" +
          (of_checkpoint ? "{\"checkpoint\":" + std::to_string(checkpoint) + "}" : job.position_json());
 }
 
 // GET /v1/state/{uid}/{state}/{key}: the owner answers; which task that is depends on the key's type, so all are asked.
-// consistency=live: what it is now; consistency=checkpoint: what the last completed checkpoint has, which no crash rolls
-// back.
+// consistency=live: what it is now; consistency=checkpoint: what the last completed checkpoint has, which no crash
+// rolls back.
 void get_key(Job::Impl& job, const HttpRequest& request, const HttpReply& reply) {
   const Result<Consistency> consistency = consistency_of(request);
   if (!consistency.is_ok()) return reply(HttpResponse::error(consistency.status()));
@@ -148,31 +152,33 @@ void get_key(Job::Impl& job, const HttpRequest& request, const HttpReply& reply)
   const std::string uid = request.captures[0];
   const std::string state = request.captures[1];
   const std::string key = request.captures[2];
-  auto gathering = std::make_shared<Gathering>(tasks, [reply, uid, state, key](std::vector<Result<std::string>>& parts) {
-    Status refused;
-    for (const auto& part : parts) {
-      if (part.is_ok()) {
-        JsonWriter json;
-        json.begin_object();
-        json.key("uid");
-        json.string(uid);
-        json.key("state");
-        json.string(state);
-        json.key("key");
-        json.string(key);
-        // `"value":…,"position":…`
-        json.raw(*part);
-        json.end_object();
-        return reply(HttpResponse::json(json.take()));
-      }
-      if (refused.is_ok() || part.status().code() != StatusCode::kNotFound) refused = part.status();
-    }
-    reply(HttpResponse::error(refused));
-  });
+  auto gathering =
+      std::make_shared<Gathering>(tasks, [reply, uid, state, key](std::vector<Result<std::string>>& parts) {
+        Status refused;
+        for (const auto& part : parts) {
+          if (part.is_ok()) {
+            JsonWriter json;
+            json.begin_object();
+            json.key("uid");
+            json.string(uid);
+            json.key("state");
+            json.string(state);
+            json.key("key");
+            json.string(key);
+            // `"value":…,"position":…`
+            json.raw(*part);
+            json.end_object();
+            return reply(HttpResponse::json(json.take()));
+          }
+          if (refused.is_ok() || part.status().code() != StatusCode::kNotFound) refused = part.status();
+        }
+        reply(HttpResponse::error(refused));
+      });
   for (std::uint32_t task = 0; task < tasks; ++task) {
     job.visit_stage(
         uid, task,
-        [&job, gathering, task, state, key, checkpoint = *consistency == Consistency::kCheckpoint](runtime::Stage& stage) {
+        [&job, gathering, task, state, key,
+         checkpoint = *consistency == Consistency::kCheckpoint](runtime::Stage& stage) {
           const Result<StateTable*> table = queryable_table(stage, state);
           gathering->put(task, table.is_ok() ? value_and_position(job, **table, key, checkpoint) : table.status());
         },
@@ -185,20 +191,24 @@ void list_keys(Job::Impl& job, const HttpRequest& request, const HttpReply& repl
   const Result<Consistency> consistency = consistency_of(request);
   if (!consistency.is_ok()) return reply(HttpResponse::error(consistency.status()));
   if (*consistency == Consistency::kCheckpoint)
-    return reply(HttpResponse::error(Status::unimplemented("consistency=checkpoint answers for one key; name it in the path")));
+    return reply(
+        HttpResponse::error(Status::unimplemented("consistency=checkpoint answers for one key; name it in the path")));
   const std::uint32_t tasks = tasks_or_refuse(job, request, reply);
   if (tasks == 0) return;
   const std::string limit_text = request.query_or("limit", std::to_string(kDefaultLimit));
   std::size_t limit = 0;
   const auto parsed = std::from_chars(limit_text.data(), limit_text.data() + limit_text.size(), limit);
-  if (parsed.ec != std::errc() || parsed.ptr != limit_text.data() + limit_text.size() || limit == 0 || limit > kMaxLimit)
-    return reply(HttpResponse::error(Status::invalid_argument("limit is '" + limit_text + "'; it must be 1 to " + std::to_string(kMaxLimit))));
+  if (parsed.ec != std::errc() || parsed.ptr != limit_text.data() + limit_text.size() || limit == 0 ||
+      limit > kMaxLimit)
+    return reply(HttpResponse::error(
+        Status::invalid_argument("limit is '" + limit_text + "'; it must be 1 to " + std::to_string(kMaxLimit))));
   std::uint32_t task = 0;
   std::string cursor = request.query_or("cursor", "");
   if (!cursor.empty()) {
     const auto end = std::from_chars(cursor.data(), cursor.data() + cursor.size(), task);
     if (end.ec != std::errc() || end.ptr == cursor.data() + cursor.size() || *end.ptr != ':' || task >= tasks)
-      return reply(HttpResponse::error(Status::invalid_argument("cursor is '" + cursor + "'; take it from the previous page's next_cursor")));
+      return reply(HttpResponse::error(
+          Status::invalid_argument("cursor is '" + cursor + "'; take it from the previous page's next_cursor")));
     cursor.erase(0, static_cast<std::size_t>(end.ptr - cursor.data()) + 1);
   }
   const std::string state = request.captures[1];
@@ -254,7 +264,8 @@ std::vector<HttpRoute> engine_routes(Job::Impl& job) {
   };
   add("GET", "/healthz", answer([&job](const HttpRequest&) {
         const JobStatus::State state = job.state();
-        return HttpResponse::json("{\"state\":\"" + std::string(to_string(state)) + "\"}", state == JobStatus::State::kFailed ? 500 : 200);
+        return HttpResponse::json("{\"state\":\"" + std::string(to_string(state)) + "\"}",
+                                  state == JobStatus::State::kFailed ? 500 : 200);
       }));
   add("GET", "/readyz", answer([&job](const HttpRequest&) {
         const JobStatus::State state = job.state();
@@ -269,8 +280,10 @@ std::vector<HttpRoute> engine_routes(Job::Impl& job) {
   add("POST", "/v1/checkpoints", [&job](const HttpRequest&, const HttpReply& reply) { take_checkpoint(job, reply); });
   add("POST", "/v1/stop", [&job](const HttpRequest& request, const HttpReply& reply) { stop(job, request, reply); });
   add("GET", "/v1/state", [&job](const HttpRequest&, const HttpReply& reply) { list_states(job, reply); });
-  add("GET", "/v1/state/{uid}/{state}", [&job](const HttpRequest& request, const HttpReply& reply) { list_keys(job, request, reply); });
-  add("GET", "/v1/state/{uid}/{state}/{key}", [&job](const HttpRequest& request, const HttpReply& reply) { get_key(job, request, reply); });
+  add("GET", "/v1/state/{uid}/{state}",
+      [&job](const HttpRequest& request, const HttpReply& reply) { list_keys(job, request, reply); });
+  add("GET", "/v1/state/{uid}/{state}/{key}",
+      [&job](const HttpRequest& request, const HttpReply& reply) { get_key(job, request, reply); });
   return routes;
 }
 

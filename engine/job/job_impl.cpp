@@ -137,7 +137,8 @@ Status Job::Impl::begin_attempt() {
   setup.executor = executor_.get();
   attempt.execution = std::make_unique<runtime::Execution>(setup);
   attempt.coordinator->attach(*attempt.execution);
-  const std::uint32_t workers = options_.workers != 0 ? options_.workers : std::max(1U, std::thread::hardware_concurrency());
+  const std::uint32_t workers =
+      options_.workers != 0 ? options_.workers : std::max(1U, std::thread::hardware_concurrency());
   WEIR_RETURN_IF_ERROR(attempt.execution->open(workers));
   attempt.execution->start_workers();
   running_since_ns_ = system_clock().monotonic_ns();
@@ -193,14 +194,16 @@ void Job::Impl::control_loop() {
 // True: a new attempt runs. False: the job has failed for good.
 bool Job::Impl::restart_after(Status fault) {
   log(LogLevel::kError, options_.name, "failed: " + fault.to_string());
-  if (system_clock().monotonic_ns() - running_since_ns_ > options_.restart.reset_after.count() * 1'000'000) failures_in_a_row_ = 0;
+  if (system_clock().monotonic_ns() - running_since_ns_ > options_.restart.reset_after.count() * 1'000'000)
+    failures_in_a_row_ = 0;
   while (true) {
     end_attempt(Status::unavailable("the job is restarting"));
     if (!options_.checkpoint || failures_in_a_row_ >= options_.restart.attempts) {
       set_state(JobStatus::State::kFailed, fault);
       return false;
     }
-    const auto backoff = std::min(options_.restart.initial_backoff * (1 << std::min(failures_in_a_row_, 16U)), options_.restart.max_backoff);
+    const auto backoff = std::min(options_.restart.initial_backoff * (1 << std::min(failures_in_a_row_, 16U)),
+                                  options_.restart.max_backoff);
     ++failures_in_a_row_;
     set_state(JobStatus::State::kRestarting, fault);
     {
@@ -229,7 +232,8 @@ bool Job::Impl::restart_after(Status fault) {
 Status Job::Impl::wait() {
   std::unique_lock lock(mutex_);
   changed_.wait(lock, [this] {
-    return state_ == JobStatus::State::kFinished || state_ == JobStatus::State::kStopped || state_ == JobStatus::State::kFailed;
+    return state_ == JobStatus::State::kFinished || state_ == JobStatus::State::kStopped ||
+           state_ == JobStatus::State::kFailed;
   });
   return state_ == JobStatus::State::kFailed ? fault_ : Status::ok();
 }
@@ -287,9 +291,14 @@ void Job::Impl::visit_stage(std::string_view uid, std::uint32_t task_index, std:
     } else {
       const auto [task, stage] = attempt_.execution->find(uid, task_index);
       if (task == nullptr) {
-        refusal = Status::not_found("there is no operator '" + std::string(uid) + "' with a task " + std::to_string(task_index));
-      } else if (!task->post({[stage = stage, visit = std::move(visit)](runtime::Task& owner) { visit(*owner.stages()[stage]); }, refused})) {
-        refusal = Status::unavailable("operator '" + std::string(uid) + "' takes no requests now: its mailbox is full or its task has ended");
+        refusal = Status::not_found("there is no operator '" + std::string(uid) + "' with a task " +
+                                    std::to_string(task_index));
+      } else if (!task->post({[stage = stage, visit = std::move(visit)](runtime::Task& owner) {
+                                visit(*owner.stages()[stage]);
+                              },
+                              refused})) {
+        refusal = Status::unavailable("operator '" + std::string(uid) +
+                                      "' takes no requests now: its mailbox is full or its task has ended");
       }
     }
   }

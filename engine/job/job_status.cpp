@@ -68,7 +68,8 @@ std::string Job::Impl::metrics() const {
     text.family("weir_checkpoint_last_id", "the newest durable checkpoint", MetricType::kGauge);
     text.sample("weir_checkpoint_last_id", {}, static_cast<double>(now.last_checkpoint->id));
     text.family("weir_checkpoint_last_duration_seconds", "time to write it", MetricType::kGauge);
-    text.sample("weir_checkpoint_last_duration_seconds", {}, static_cast<double>(now.last_checkpoint->duration_ms) / 1e3);
+    text.sample("weir_checkpoint_last_duration_seconds", {},
+                static_cast<double>(now.last_checkpoint->duration_ms) / 1e3);
     text.family("weir_checkpoint_last_bytes", "its size; most files are shared with others", MetricType::kGauge);
     text.sample("weir_checkpoint_last_bytes", {}, static_cast<double>(now.last_checkpoint->bytes));
     text.family("weir_checkpoint_last_completed_seconds", "when it became durable, since 1970", MetricType::kGauge);
@@ -83,7 +84,8 @@ std::string Job::Impl::metrics() const {
     text.sample_count("weir_operator_records_in_total", labels, static_cast<std::uint64_t>(op.records_in));
     text.sample_count("weir_operator_records_out_total", labels, static_cast<std::uint64_t>(op.records_out));
     if (op.watermark != kMinTimestamp && op.watermark != kMaxTimestamp)
-      text.sample("weir_operator_watermark_seconds", labels, static_cast<double>(op.watermark.time_since_epoch().count()) / 1e6);
+      text.sample("weir_operator_watermark_seconds", labels,
+                  static_cast<double>(op.watermark.time_since_epoch().count()) / 1e6);
   }
   text.family("weir_task_busy_seconds_total", "time a task spent working", MetricType::kCounter);
   text.family("weir_task_backpressured_seconds_total", "time a task waited for room behind it", MetricType::kCounter);
@@ -101,7 +103,8 @@ std::string Job::Impl::metrics() const {
   }
   metrics_.for_each([&](const std::string& name, const std::string& uid, std::uint32_t task, std::int64_t value) {
     const std::string full = "weir_operator_" + name;
-    text.family(full, "see the operator's documentation", name.ends_with("_total") ? MetricType::kCounter : MetricType::kGauge);
+    text.family(full, "see the operator's documentation",
+                name.ends_with("_total") ? MetricType::kCounter : MetricType::kGauge);
     text.sample(full, {{"uid", uid}, {"task", std::to_string(task)}}, static_cast<double>(value));
   });
   if (http_) {
@@ -179,8 +182,11 @@ std::string Job::Impl::pipeline_json() const {
     const std::shared_lock lock(attempt_mutex_);
     if (attempt_.execution) {
       for (const auto& task : attempt_.execution->tasks()) {
-        const auto total = static_cast<double>(task->busy_ns.value() + task->backpressured_ns.value() + task->idle_ns.value());
-        const auto share = [&](const Metric& part) { return total == 0 ? 0.0 : static_cast<double>(part.value()) / total; };
+        const auto total =
+            static_cast<double>(task->busy_ns.value() + task->backpressured_ns.value() + task->idle_ns.value());
+        const auto share = [&](const Metric& part) {
+          return total == 0 ? 0.0 : static_cast<double>(part.value()) / total;
+        };
         json.begin_object();
         json.key("task");
         json.string(task->name());

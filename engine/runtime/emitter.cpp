@@ -10,7 +10,8 @@ Emitter::Emitter(Options options, std::vector<Channel*> channels)
   lane_of_group_.resize(options_.max_parallelism);
   const auto parallelism = static_cast<std::uint32_t>(channels_.size());
   for (std::uint32_t group = 0; group < options_.max_parallelism; ++group)
-    lane_of_group_[group] = owner_of_key_group(static_cast<std::uint16_t>(group), parallelism, options_.max_parallelism);
+    lane_of_group_[group] =
+        owner_of_key_group(static_cast<std::uint16_t>(group), parallelism, options_.max_parallelism);
 }
 
 Emitter::~Emitter() {

@@ -1,6 +1,6 @@
 #pragma once
-// An emitter: where one output of a task leaves it along one edge of the graph. It partitions, keeps what a full channel
-// refused, and never grows: while anything is kept, ready() is false and the task makes nothing new.
+// An emitter: where one output of a task leaves it along one edge of the graph. It partitions, keeps what a full
+// channel refused, and never grows: while anything is kept, ready() is false and the task makes nothing new.
 
 #include <cstdint>
 #include <deque>
@@ -40,8 +40,8 @@ class Emitter {
 
  private:
   struct Lane {
-    BatchPtr open;              // records for this channel, not full yet
-    std::deque<Message> kept;   // refused by the full channel; at most a batch and a few control messages
+    BatchPtr open;             // records for this channel, not full yet
+    std::deque<Message> kept;  // refused by the full channel; at most a batch and a few control messages
     std::vector<std::uint32_t> selected;
   };
   void send_now(const Message& message);

@@ -25,7 +25,8 @@ void Execution::build_tasks() {
     const graph::Vertex& vertex = setup_.plan->vertices[index];
     std::vector<Task*>& row = by_vertex_.emplace_back();
     for (std::uint32_t task_index = 0; task_index < vertex.parallelism; ++task_index) {
-      auto task = std::make_unique<Task>(tasks_.size(), vertex.name(graph) + " task " + std::to_string(task_index), *this);
+      auto task =
+          std::make_unique<Task>(tasks_.size(), vertex.name(graph) + " task " + std::to_string(task_index), *this);
       for (std::size_t stage = 0; stage < vertex.nodes.size(); ++stage) {
         const NodeSpec& node = graph.nodes[vertex.nodes[stage]];
         place_of_uid_[node.uid] = {index, stage};
@@ -67,7 +68,8 @@ void Execution::build_channels() {
       std::vector<Channel*> channels;
       for (std::size_t to = 0; to < consumers.size(); ++to) {
         if (planned.kind == EdgeKind::kForward && to != from) continue;
-        channels_.push_back(std::make_unique<Channel>(*producers[from], *consumers[to], setup_.options->queue_capacity));
+        channels_.push_back(
+            std::make_unique<Channel>(*producers[from], *consumers[to], setup_.options->queue_capacity));
         channels.push_back(channels_.back().get());
         consumers[to]->add_input(*channels_.back(), edge.to_input);
       }
@@ -77,8 +79,8 @@ void Execution::build_channels() {
       options.max_parallelism = setup_.options->max_parallelism;
       options.batch_size = setup_.options->batch_size;
       options.make_batch = setup_.graph->nodes[edge.from].outputs[edge.from_output].make_batch;
-      producers[from]->stages()[planned.from_stage]->add_emitter(edge.from_output,
-                                                                std::make_unique<Emitter>(std::move(options), std::move(channels)));
+      producers[from]->stages()[planned.from_stage]->add_emitter(
+          edge.from_output, std::make_unique<Emitter>(std::move(options), std::move(channels)));
     }
   }
 }
@@ -87,7 +89,8 @@ Status Execution::open(std::uint32_t workers) {
   // Whom to wake is settled before operators open: what they start in the background may be done at once.
   for (const auto& task : tasks_) task->set_notify([] {});
   for (std::uint32_t index = 0; index < workers; ++index) workers_.push_back(std::make_unique<Worker>());
-  for (std::size_t index = 0; index < tasks_.size() && workers != 0; ++index) workers_[index % workers]->add(*tasks_[index]);
+  for (std::size_t index = 0; index < tasks_.size() && workers != 0; ++index)
+    workers_[index % workers]->add(*tasks_[index]);
   for (const auto& task : tasks_) {
     Status status = task->open();
     if (!reader_fault_.is_ok()) status = reader_fault_;
@@ -97,7 +100,8 @@ Status Execution::open(std::uint32_t workers) {
 }
 
 void Execution::start_workers() {
-  for (std::size_t index = 0; index < workers_.size(); ++index) workers_[index]->start("weir-w-" + std::to_string(index));
+  for (std::size_t index = 0; index < workers_.size(); ++index)
+    workers_[index]->start("weir-w-" + std::to_string(index));
   timer_ = std::thread([this] {
     pthread_setname_np(pthread_self(), "weir-timer");
     timer_loop();

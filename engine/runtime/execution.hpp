@@ -34,7 +34,7 @@ class Execution final : public TaskHost {
     const LogicalGraph* graph = nullptr;
     const graph::Plan* plan = nullptr;
     const JobOptions* options = nullptr;
-    CheckpointStore* store = nullptr;     // null: no checkpointing
+    CheckpointStore* store = nullptr;       // null: no checkpointing
     const RestoredJob* restored = nullptr;  // null: fresh
     MetricsRegistry* metrics = nullptr;
     ExecutionListener* listener = nullptr;

@@ -24,7 +24,8 @@ class MetricsRegistry {
   template <class Visitor>
   void for_each(Visitor&& visit) const {
     const std::lock_guard lock(mutex_);
-    for (const auto& [key, metric] : metrics_) visit(std::get<0>(key), std::get<1>(key), std::get<2>(key), metric->value());
+    for (const auto& [key, metric] : metrics_)
+      visit(std::get<0>(key), std::get<1>(key), std::get<2>(key), metric->value());
   }
 
  private:

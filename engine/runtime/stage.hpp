@@ -91,7 +91,10 @@ class Stage {
   // Sources: makes records. Others: finishes asynchronous work.
   PollResult poll();
 
-  void set_next(Stage* next) noexcept { next_ = next; next->previous_ = this; }
+  void set_next(Stage* next) noexcept {
+    next_ = next;
+    next->previous_ = this;
+  }
   void add_emitter(std::uint32_t output, std::unique_ptr<Emitter> emitter);
   bool flush(bool partial);
   void push_control(Control control) { controls_.push_back(control); }
@@ -104,8 +107,8 @@ class Stage {
   void announce_restored();
 
   // Checkpoints.
-  bool drain_snapshot(std::size_t max_entries);           // true when all frozen entries are copied
-  void drop_barrier(std::uint64_t id);                    // forgets barriers up to `id` on their way through the chain
+  bool drain_snapshot(std::size_t max_entries);  // true when all frozen entries are copied
+  void drop_barrier(std::uint64_t id);           // forgets barriers up to `id` on their way through the chain
   OperatorSnapshot take_snapshot(std::vector<std::function<Status()>>& deferred);
   void checkpoint_complete(std::uint64_t id);
   void checkpoint_aborted();
@@ -122,7 +125,7 @@ class Stage {
   StageContext context;
   std::unique_ptr<StateContext> state;
   Outbox outbox;
-  std::vector<BatchPtr> pending;  // one per input
+  std::vector<BatchPtr> pending;       // one per input
   std::vector<Channel*> pending_from;  // where an emptied batch goes back to (stage 0 of a task)
   StageCounters counters;
   std::vector<std::unique_ptr<Emitter>> emitters;

@@ -6,7 +6,7 @@
 namespace weir::runtime {
 namespace {
 
-constexpr int kStepsPerRun = 256;           // bounds a call; each step handles at most a batch
+constexpr int kStepsPerRun = 256;  // bounds a call; each step handles at most a batch
 constexpr int kStepsPerClockRead = 16;
 constexpr std::int64_t kRunBudgetNs = 1'000'000;
 constexpr std::size_t kDrainEntriesPerRun = 4096;
@@ -288,7 +288,8 @@ bool Task::take_input() {
     if (!from.channel->try_pop(message)) continue;
     from.popped = true;
     // A producer that waits goes on when there is room for some batches, or when this call ends.
-    if (from.channel->producer_may_wait() && 2 * from.channel->depth() <= from.channel->capacity()) release_producer(from);
+    if (from.channel->producer_may_wait() && 2 * from.channel->depth() <= from.channel->capacity())
+      release_producer(from);
     receive(from, message);
     return true;
   }
@@ -361,9 +362,9 @@ void Task::watermark_changed() {
     any_counts = true;
     combined = std::min(combined, input_watermarks_[input]);
   }
-  // kMaxTimestamp means the end: only when every input, counting or not, is over. While others are idle or do not count,
-  // what is over has passed all time but the end itself: nothing waits, and what an idle input brings later still gets
-  // its timers fired.
+  // kMaxTimestamp means the end: only when every input, counting or not, is over. While others are idle or do not
+  // count, what is over has passed all time but the end itself: nothing waits, and what an idle input brings later
+  // still gets its timers fired.
   const bool over = std::all_of(inputs_.begin(), inputs_.end(), [](const Input& input) { return input.ended; });
   if (combined == kMaxTimestamp && !over) combined = kBeforeTheEnd;
   if (any_counts && combined > combined_watermark_) {

@@ -1,8 +1,8 @@
 #pragma once
 // A task: a chain of operators that run together on one worker, with its input channels.
 //
-// Moves: running → ended (all records processed; barriers still pass) ; any → failed. run() is called by one thread at a
-// time and never blocks; everything under "any thread" may be called concurrently with it.
+// Moves: running → ended (all records processed; barriers still pass) ; any → failed. run() is called by one thread at
+// a time and never blocks; everything under "any thread" may be called concurrently with it.
 
 #include <atomic>
 #include <cstdint>
@@ -122,10 +122,10 @@ class Task {
   Timestamp combined_watermark_ = kMinTimestamp;
   bool all_idle_ = false;
   bool source_ended_ = false;
-  std::uint64_t aligning_ = 0;   // checkpoint whose barrier has come on some inputs; 0: none
-  std::uint64_t aborted_ = 0;    // barriers up to this id are ignored
-  std::uint64_t injected_ = 0;   // sources: the newest barrier put into the stream
-  std::uint64_t draining_ = 0;   // checkpoint whose frozen entries are being copied; 0: none
+  std::uint64_t aligning_ = 0;  // checkpoint whose barrier has come on some inputs; 0: none
+  std::uint64_t aborted_ = 0;   // barriers up to this id are ignored
+  std::uint64_t injected_ = 0;  // sources: the newest barrier put into the stream
+  std::uint64_t draining_ = 0;  // checkpoint whose frozen entries are being copied; 0: none
   std::int64_t last_ns_ = 0;
   bool last_blocked_ = false;
 

@@ -33,7 +33,8 @@ Status ThreadPool::submit(std::string_view what, std::function<void()> job) {
     const std::lock_guard lock(mutex_);
     if (stopping_) return Status::cancelled(std::string(what) + ": the job is stopping");
     if (queue_.size() >= kCapacity)
-      return Status::resource_exhausted(std::string(what) + ": " + std::to_string(kCapacity) + " background jobs are waiting");
+      return Status::resource_exhausted(std::string(what) + ": " + std::to_string(kCapacity) +
+                                        " background jobs are waiting");
     queue_.push_back(std::move(job));
   }
   changed_.notify_one();

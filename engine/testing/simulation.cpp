@@ -28,7 +28,8 @@ class SimulatedClock final : public Clock {
 class SimulatedExecutor final : public Executor {
  public:
   Status submit(std::string_view what, std::function<void()> job) override {
-    if (jobs_.size() >= 1024) return Status::resource_exhausted(std::string(what) + ": 1024 background jobs are waiting");
+    if (jobs_.size() >= 1024)
+      return Status::resource_exhausted(std::string(what) + ": 1024 background jobs are waiting");
     jobs_.push_back(std::move(job));
     return {};
   }
@@ -66,7 +67,8 @@ class Simulation::Impl {
         WEIR_RETURN_IF_ERROR(start());
         continue;
       }
-      if (due(options_.checkpoint_steps) && job_.checkpoint) coordinator_->request_checkpoint([](const Result<CheckpointInfo>&) {});
+      if (due(options_.checkpoint_steps) && job_.checkpoint)
+        coordinator_->request_checkpoint([](const Result<CheckpointInfo>&) {});
       if (step()) fruitless_ = 0;
       switch (coordinator_->step()) {
         case checkpoint::Coordinator::Outcome::kRunning: break;
@@ -81,9 +83,9 @@ class Simulation::Impl {
   }
 
   [[nodiscard]] std::string describe() const {
-    return "seed " + std::to_string(options_.seed) + ", queue capacity " + std::to_string(job_.queue_capacity) + ", batch size " +
-           std::to_string(job_.batch_size) + ", " + std::to_string(steps_) + " steps, " + std::to_string(checkpoints_) + " checkpoints, " +
-           std::to_string(crashes_) + " crashes";
+    return "seed " + std::to_string(options_.seed) + ", queue capacity " + std::to_string(job_.queue_capacity) +
+           ", batch size " + std::to_string(job_.batch_size) + ", " + std::to_string(steps_) + " steps, " +
+           std::to_string(checkpoints_) + " checkpoints, " + std::to_string(crashes_) + " crashes";
   }
   [[nodiscard]] std::size_t checkpoints() const noexcept { return checkpoints_; }
   [[nodiscard]] std::size_t crashes() const noexcept { return crashes_; }
@@ -157,7 +159,8 @@ class Simulation::Impl {
   [[nodiscard]] std::string stuck() const {
     std::string text;
     for (const auto& task : execution_->tasks()) {
-      text += "\n  " + task->name() + (task->ended() ? " ended" : "") + (task->aligning() ? " aligning" : "") + ", inputs:";
+      text +=
+          "\n  " + task->name() + (task->ended() ? " ended" : "") + (task->aligning() ? " aligning" : "") + ", inputs:";
       for (const auto& input : task->inputs())
         text += " " + std::to_string(input.channel->depth()) + (input.at_barrier ? "|" : "") + (input.ended ? "." : "");
       for (const auto& stage : task->stages()) {

@@ -51,7 +51,8 @@ void TimerTable::restore(const StateReader& reader, KeyGroupRange groups) {
       TimerKind kind{};
       Timer timer;
       if (!parse_row(key, kind, timer)) {
-        fault_ = Status::data_loss("a timer of operator '" + descriptor_.uid + "' cannot be read: " + std::to_string(key.size()) + " bytes");
+        fault_ = Status::data_loss("a timer of operator '" + descriptor_.uid +
+                                   "' cannot be read: " + std::to_string(key.size()) + " bytes");
         return false;
       }
       timers_[static_cast<int>(kind)].insert(std::move(timer));
@@ -116,7 +117,8 @@ Result<std::string> TimerTable::query_stored_json(std::string_view key_text, std
   return query_json(key_text);
 }
 
-Status TimerTable::list_json(JsonWriter& json, std::string_view /*prefix*/, std::size_t /*limit*/, std::string& cursor) const {
+Status TimerTable::list_json(JsonWriter& json, std::string_view /*prefix*/, std::size_t /*limit*/,
+                             std::string& cursor) const {
   json.begin_array();
   json.end_array();
   cursor.clear();

@@ -37,7 +37,11 @@ class NumberSource final : public Operator {
 };
 
 Source<std::int64_t> numbers(std::int64_t count) {
-  return {.kind = "numbers", .make_operator = [count] { return std::make_unique<NumberSource>(count); }, .max_parallelism = 1, .faults = {}, .routes = {}};
+  return {.kind = "numbers",
+          .make_operator = [count] { return std::make_unique<NumberSource>(count); },
+          .max_parallelism = 1,
+          .faults = {},
+          .routes = {}};
 }
 
 struct Collected {
@@ -50,14 +54,19 @@ Sink<std::int64_t> collect(std::shared_ptr<Collected> into) {
     const std::lock_guard lock(into->mutex);
     into->values.push_back(value);
   };
-  return {.kind = "collect",
-          .make_operator = [put] { return std::make_unique<detail::ForEachOperator<std::int64_t, decltype(put)>>(put); },
-          .committer = {}, .max_parallelism = 0, .faults = {}};
+  return {
+      .kind = "collect",
+      .make_operator = [put] { return std::make_unique<detail::ForEachOperator<std::int64_t, decltype(put)>>(put); },
+      .committer = {},
+      .max_parallelism = 0,
+      .faults = {}};
 }
 
 struct RunningSum : ProcessFunction<std::int64_t, std::int64_t, std::int64_t> {
   ValueState<std::int64_t> sum;
-  void open(OpenContext<std::int64_t>& context) { sum = context.value_state<std::int64_t>({.name = "sum", .queryable = true}); }
+  void open(OpenContext<std::int64_t>& context) {
+    sum = context.value_state<std::int64_t>({.name = "sum", .queryable = true});
+  }
   void process(const std::int64_t& value, ProcessContext<std::int64_t>&, Collector<std::int64_t>& out) {
     out.collect(sum.mutate() += value);
   }
@@ -127,7 +136,9 @@ TEST(Pipeline, AFailingFunctionNamesUidTaskAndPosition) {
       .sink_to(collect(std::make_shared<Collected>()));
   const Status status = pipeline.run();
   EXPECT_EQ(status.code(), StatusCode::kInternal);
-  EXPECT_NE(status.message().find("operator 'mapper' task 0, record at source position 700: seven hundred"), std::string::npos) << status.message();
+  EXPECT_NE(status.message().find("operator 'mapper' task 0, record at source position 700: seven hundred"),
+            std::string::npos)
+      << status.message();
 }
 
 TEST(Pipeline, GoesOnFromItsCheckpointAfterAFailureWithoutLosingOrDoublingState) {

@@ -14,7 +14,8 @@
 
 namespace weir::test {
 
-// Numbers begin, begin+1, ... in event-time order (microseconds = the number), with positions and watermarks; replayable.
+// Numbers begin, begin+1, ... in event-time order (microseconds = the number), with positions and watermarks;
+// replayable.
 class NumberSource final : public Operator {
  public:
   NumberSource(std::int64_t begin, std::int64_t end) : next_(begin), end_(end) {}
@@ -40,7 +41,9 @@ class NumberSource final : public Operator {
 };
 
 inline Source<std::int64_t> numbers(std::int64_t begin, std::int64_t end) {
-  return {.kind = "numbers", .make_operator = [begin, end] { return std::make_unique<NumberSource>(begin, end); }, .max_parallelism = 1};
+  return {.kind = "numbers",
+          .make_operator = [begin, end] { return std::make_unique<NumberSource>(begin, end); },
+          .max_parallelism = 1};
 }
 
 // What an exactly-once sink has committed: parts by name, so that committing one again changes nothing.
@@ -90,21 +93,23 @@ template <class T>
 Sink<T> committing_sink(std::shared_ptr<Committed> into) {
   return {.kind = "committing-sink",
           .make_operator = [] { return std::make_unique<CommittingSink<T>>(); },
-          .committer = [into](std::span<const std::string> committables) {
-            const std::lock_guard lock(into->mutex);
-            for (const std::string& bytes : committables) {
-              const std::size_t end = bytes.find('\n');
-              std::vector<std::string> lines;
-              std::size_t begin = end + 1;
-              for (std::size_t next = bytes.find('\n', begin); next != std::string::npos; next = bytes.find('\n', begin)) {
-                lines.push_back(bytes.substr(begin, next - begin));
-                begin = next + 1;
-              }
-              lines.push_back(bytes.substr(begin));
-              into->parts[bytes.substr(0, end)] = std::move(lines);
-            }
-            return Status::ok();
-          }};
+          .committer =
+              [into](std::span<const std::string> committables) {
+                const std::lock_guard lock(into->mutex);
+                for (const std::string& bytes : committables) {
+                  const std::size_t end = bytes.find('\n');
+                  std::vector<std::string> lines;
+                  std::size_t begin = end + 1;
+                  for (std::size_t next = bytes.find('\n', begin); next != std::string::npos;
+                       next = bytes.find('\n', begin)) {
+                    lines.push_back(bytes.substr(begin, next - begin));
+                    begin = next + 1;
+                  }
+                  lines.push_back(bytes.substr(begin));
+                  into->parts[bytes.substr(0, end)] = std::move(lines);
+                }
+                return Status::ok();
+              }};
 }
 
 // A directory of its own that goes away with the object.

@@ -56,8 +56,8 @@ class Tap {
   std::vector<std::function<void()>> wakers_;  // guarded by mutex_
 };
 
-// Split s gives s, s + 8, s + 16, ...; the k-th of each at event time k µs, with the number as position. The watermark is
-// what the task's slowest split has reached.
+// Split s gives s, s + 8, s + 16, ...; the k-th of each at event time k µs, with the number as position. The watermark
+// is what the task's slowest split has reached.
 class TapSource final : public Operator {
  public:
   TapSource(std::shared_ptr<Tap> tap, std::uint32_t splits) : tap_(std::move(tap)), splits_(splits) {}

@@ -27,7 +27,7 @@ class Column {
   Column& operator=(const Column&) = delete;
   ~Column() {
     clear();
-    ::operator delete(data_, std::align_val_t{kAlignment});
+    ::operator delete (data_, std::align_val_t{kAlignment});
   }
 
   [[nodiscard]] std::size_t size() const noexcept { return size_; }
@@ -67,9 +67,7 @@ class Column {
   }
   void clear() noexcept { truncate(0); }
   /// For trivial T: sets the size without touching new elements, which the caller then writes.
-  void resize_for_overwrite(std::size_t size)
-    requires std::is_trivially_copyable_v<T>
-  {
+  void resize_for_overwrite(std::size_t size) requires std::is_trivially_copyable_v<T> {
     reserve(size);
     size_ = size;
   }
@@ -86,14 +84,14 @@ class Column {
 
   void grow(std::size_t wanted) {
     const std::size_t capacity = std::max<std::size_t>({wanted, 2 * capacity_, 16});
-    T* data = static_cast<T*>(::operator new(capacity * sizeof(T), std::align_val_t{kAlignment}));
+    T* data = static_cast<T*>(::operator new (capacity * sizeof(T), std::align_val_t{kAlignment}));
     if constexpr (std::is_trivially_copyable_v<T>) {
       if (size_ != 0) std::memcpy(static_cast<void*>(data), data_, size_ * sizeof(T));
     } else {
       std::uninitialized_move(data_, data_ + size_, data);
       std::destroy(data_, data_ + size_);
     }
-    ::operator delete(data_, std::align_val_t{kAlignment});
+    ::operator delete (data_, std::align_val_t{kAlignment});
     data_ = data;
     capacity_ = capacity;
   }
@@ -164,8 +162,10 @@ class Batch final : public BatchBase {
   template <class... Args>
   void append_like(const BatchBase& from, std::size_t index, Args&&... args) {
     records.emplace(std::forward<Args>(args)...);
-    if (!from.timestamps.empty() || !timestamps.empty()) put_time(from.timestamps.empty() ? kMinTimestamp : from.timestamps[index]);
-    if (!from.positions.empty() || !positions.empty()) put_position(from.positions.empty() ? kNoPosition : from.positions[index]);
+    if (!from.timestamps.empty() || !timestamps.empty())
+      put_time(from.timestamps.empty() ? kMinTimestamp : from.timestamps[index]);
+    if (!from.positions.empty() || !positions.empty())
+      put_position(from.positions.empty() ? kNoPosition : from.positions[index]);
   }
   /// Gives the records from `size() - (end - begin)` on the columns of records [begin, end) of `from`, as append_like.
   void append_columns_like(const BatchBase& from, std::size_t begin, std::size_t end) {

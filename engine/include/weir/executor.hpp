@@ -13,9 +13,9 @@ namespace weir {
 class Executor {
  public:
   virtual ~Executor() = default;
-  /// Runs `job` once, later, on another thread; jobs are started in order but may overlap. Fails with kResourceExhausted
-  /// when the queue (1,024 jobs) is full: keep the work and try again at the next call of the task; with kCancelled when
-  /// the job stops. `what` names the work in logs. A job must not throw.
+  /// Runs `job` once, later, on another thread; jobs are started in order but may overlap. Fails with
+  /// kResourceExhausted when the queue (1,024 jobs) is full: keep the work and try again at the next call of the task;
+  /// with kCancelled when the job stops. `what` names the work in logs. A job must not throw.
   virtual Status submit(std::string_view what, std::function<void()> job) = 0;
 };
 

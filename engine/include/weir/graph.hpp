@@ -1,6 +1,7 @@
 #pragma once
 /// The logical graph: what a pipeline says, before anything runs. The DSL (`weir/stream.hpp`) builds it; the engine
-/// validates it as a whole, plans it into tasks and runs it. Building does no I/O and never fails; faults are collected.
+/// validates it as a whole, plans it into tasks and runs it. Building does no I/O and never fails; faults are
+/// collected.
 ///
 /// Thread: one thread builds; a graph handed to a Job is not changed any more.
 

@@ -17,20 +17,20 @@ namespace weir {
 
 /// What to do when a task fails (an operator threw, a checkpoint could not be written).
 struct RestartOptions {
-  std::uint32_t attempts = 5;                         ///< restarts in a row before the job fails; 0: fail at once
-  std::chrono::milliseconds initial_backoff{100};     ///< doubled at each restart
+  std::uint32_t attempts = 5;                      ///< restarts in a row before the job fails; 0: fail at once
+  std::chrono::milliseconds initial_backoff{100};  ///< doubled at each restart
   std::chrono::milliseconds max_backoff{10'000};
-  std::chrono::milliseconds reset_after{60'000};      ///< running so long without a failure forgets earlier ones
+  std::chrono::milliseconds reset_after{60'000};  ///< running so long without a failure forgets earlier ones
 };
 
 struct JobOptions {
-  std::string name = "weir";            ///< part of every checkpoint: a checkpoint of another name is refused
-  std::uint32_t parallelism = 1;        ///< tasks per operator unless the operator says otherwise
-  std::uint32_t max_parallelism = 128;  ///< key groups; fixed for the life of the state
-  std::uint32_t workers = 0;            ///< worker threads; 0: one per core
-  std::uint32_t background_threads = 2; ///< for files, model loading and other blocking work
-  std::size_t batch_size = 256;         ///< records in a full batch
-  std::size_t queue_capacity = 8;       ///< batches and control messages under way on each channel, at least 1
+  std::string name = "weir";             ///< part of every checkpoint: a checkpoint of another name is refused
+  std::uint32_t parallelism = 1;         ///< tasks per operator unless the operator says otherwise
+  std::uint32_t max_parallelism = 128;   ///< key groups; fixed for the life of the state
+  std::uint32_t workers = 0;             ///< worker threads; 0: one per core
+  std::uint32_t background_threads = 2;  ///< for files, model loading and other blocking work
+  std::size_t batch_size = 256;          ///< records in a full batch
+  std::size_t queue_capacity = 8;        ///< batches and control messages under way on each channel, at least 1
   std::size_t state_memory_bytes = std::size_t{512} << 20;  ///< of keyed state in memory, all tasks together (soft)
   RestartOptions restart{};
   std::optional<CheckpointOptions> checkpoint{};  ///< nothing: no job directory, and a failed task fails the job
@@ -47,13 +47,22 @@ struct OperatorStatus {
 };
 
 struct JobStatus {
-  enum class State : unsigned char { kCreated, kStarting, kRunning, kRestarting, kStopping, kFinished, kStopped, kFailed };
+  enum class State : unsigned char {
+    kCreated,
+    kStarting,
+    kRunning,
+    kRestarting,
+    kStopping,
+    kFinished,
+    kStopped,
+    kFailed
+  };
   State state = State::kCreated;
-  Status fault;                  ///< why it failed, or why it restarted last
+  Status fault;  ///< why it failed, or why it restarted last
   std::uint32_t restarts = 0;
   std::optional<CheckpointInfo> last_checkpoint;
-  std::uint64_t restored_checkpoint = 0;  ///< 0: started fresh
-  std::vector<OperatorStatus> operators;  ///< in the order of the pipeline
+  std::uint64_t restored_checkpoint = 0;     ///< 0: started fresh
+  std::vector<OperatorStatus> operators;     ///< in the order of the pipeline
   std::vector<std::string> ended_operators;  ///< uids all of whose tasks have seen the end of their streams
 };
 std::string_view to_string(JobStatus::State state) noexcept;

@@ -16,10 +16,10 @@ class JobControl {
  public:
   virtual ~JobControl() = default;
 
-  /// Runs `visit` on the thread of the task that holds instance `task_index` of operator `uid`, between two of its calls,
-  /// so that it sees a whole state and races with nothing. `refused` is called instead (from any thread) with kNotFound
-  /// (no such operator or task) or kUnavailable (starting, restoring, stopped, mailbox full). Exactly one of the two is
-  /// called, once.
+  /// Runs `visit` on the thread of the task that holds instance `task_index` of operator `uid`, between two of its
+  /// calls, so that it sees a whole state and races with nothing. `refused` is called instead (from any thread) with
+  /// kNotFound (no such operator or task) or kUnavailable (starting, restoring, stopped, mailbox full). Exactly one of
+  /// the two is called, once.
   virtual void visit(std::string_view uid, std::uint32_t task_index, std::function<void(Operator&)> visit,
                      std::function<void(Status)> refused) = 0;
   /// Tasks of operator `uid`; 0 when there is none.
@@ -33,7 +33,9 @@ class JobControl {
   /// The task of `uid` that owns a key hash.
   [[nodiscard]] std::uint32_t owner(std::string_view uid, std::uint64_t key_hash) const {
     const std::uint32_t parallelism = parallelism_of(uid);
-    return parallelism == 0 ? 0 : owner_of_key_group(key_group_of(key_hash, max_parallelism()), parallelism, max_parallelism());
+    return parallelism == 0
+               ? 0
+               : owner_of_key_group(key_group_of(key_hash, max_parallelism()), parallelism, max_parallelism());
   }
 };
 

@@ -4,7 +4,8 @@
 /// An operator instance belongs to one task and is only ever called on that task's thread, one call at a time: it holds
 /// no locks. Several operators chained in one task hand batches on directly. The calls an operator gets:
 ///
-///   open → { process | on_input_watermark | on_watermark | poll | snapshot | on_checkpoint_complete }* → on_end → snapshot* → close
+///   open → { process | on_input_watermark | on_watermark | poll | snapshot | on_checkpoint_complete }* → on_end →
+///   snapshot* → close
 ///
 /// A call handles what it can and returns; it never blocks and should return within about a millisecond. What it cannot
 /// finish (its outbox is full, a model is still loading) it leaves, and is called again.
@@ -48,7 +49,8 @@ class Outbox {
   template <class T>
   Batch<T>& batch(std::size_t output = 0) {
     Slot& slot = slots_[output];
-    if (!slot.open) [[unlikely]] renew(slot);
+    if (!slot.open) [[unlikely]]
+      renew(slot);
     WEIR_DCHECK(dynamic_cast<Batch<T>*>(slot.open.get()) != nullptr, "the batch has the output's record type");
     return static_cast<Batch<T>&>(*slot.open);
   }
@@ -114,10 +116,11 @@ class SnapshotBuilder {
  public:
   /// A named blob. At restore every task gets the blobs of all tasks of the operator, whatever the parallelism.
   void put(std::string name, std::string bytes) { entries.emplace_back(std::move(name), std::move(bytes)); }
-  /// Something to commit once the checkpoint is durable (and again after a restore from it): NodeSpec::committer gets it.
+  /// Something to commit once the checkpoint is durable (and again after a restore from it): NodeSpec::committer gets
+  /// it.
   void add_committable(std::string bytes) { committables.push_back(std::move(bytes)); }
-  /// Work that must succeed before the checkpoint counts and that must not run on a worker (flush, fsync). Runs once, on
-  /// the checkpoint thread; must not touch the operator's unsynchronised state. A failure fails the job.
+  /// Work that must succeed before the checkpoint counts and that must not run on a worker (flush, fsync). Runs once,
+  /// on the checkpoint thread; must not touch the operator's unsynchronised state. A failure fails the job.
   void defer(std::function<Status()> work) { deferred.push_back(std::move(work)); }
 
   std::vector<std::pair<std::string, std::string>> entries;
@@ -128,7 +131,9 @@ class SnapshotBuilder {
 /// A number shown in /metrics and job status. One writer (the operator's thread), any number of readers.
 class Metric {
  public:
-  void add(std::int64_t amount) noexcept { value_.store(value_.load(std::memory_order_relaxed) + amount, std::memory_order_relaxed); }
+  void add(std::int64_t amount) noexcept {
+    value_.store(value_.load(std::memory_order_relaxed) + amount, std::memory_order_relaxed);
+  }
   void set(std::int64_t value) noexcept { value_.store(value, std::memory_order_relaxed); }
   [[nodiscard]] std::int64_t value() const noexcept { return value_.load(std::memory_order_relaxed); }
 
@@ -148,7 +153,8 @@ class OperatorContext {
   [[nodiscard]] virtual StateContext& state() noexcept = 0;
   [[nodiscard]] virtual const Clock& clock() const noexcept = 0;
   [[nodiscard]] virtual Executor& executor() noexcept = 0;
-  /// A function that makes the engine call poll() soon; from any thread, also after the task is gone (then it does nothing).
+  /// A function that makes the engine call poll() soon; from any thread, also after the task is gone (then it does
+  /// nothing).
   [[nodiscard]] virtual std::function<void()> waker() = 0;
   /// True when the job starts from a checkpoint that holds this operator.
   [[nodiscard]] virtual bool is_restored() const noexcept = 0;
@@ -184,14 +190,15 @@ class Operator {
   virtual Status open(OperatorContext& /*context*/) { return {}; }
 
   /// Takes records of `batch` from `batch->cursor` on, advancing the cursor, until the batch is used up, the outbox is
-  /// full, or it cannot go on for now (then a waker must be pending, or another input must be what it waits for). May take
-  /// the whole batch away (`Outbox::pass`).
+  /// full, or it cannot go on for now (then a waker must be pending, or another input must be what it waits for). May
+  /// take the whole batch away (`Outbox::pass`).
   virtual void process(std::size_t input, BatchPtr& batch, Outbox& out) = 0;
 
   /// For sources (no inputs): make records. For others: called after the waker fired, to finish asynchronous work.
   virtual PollResult poll(Outbox& /*out*/) { return PollResult::kIdle; }
 
-  /// Does this input's watermark count for the operator's? (A model stream's does not when models take effect on arrival.)
+  /// Does this input's watermark count for the operator's? (A model stream's does not when models take effect on
+  /// arrival.)
   [[nodiscard]] virtual bool counts_for_watermark(std::size_t /*input*/) const noexcept { return true; }
   /// One input's own watermark advanced. Before on_watermark().
   virtual void on_input_watermark(std::size_t /*input*/, Timestamp /*watermark*/) {}

@@ -2,9 +2,9 @@
 /// Models and their runtimes: bytes in, an immutable thread-safe model out, scored in rows.
 ///
 /// The life of a loaded model: `ModelRuntime::load` (parse, check, compile, run embedded verification) → `Model::bind`
-/// (names and types of the features a job supplies and the outputs it wants, every mismatch reported) → `Scorer::score`,
-/// any number of rows at a time, from any number of threads. Loading happens off the workers; scoring never allocates on
-/// the good path, never throws and never blocks.
+/// (names and types of the features a job supplies and the outputs it wants, every mismatch reported) →
+/// `Scorer::score`, any number of rows at a time, from any number of threads. Loading happens off the workers; scoring
+/// never allocates on the good path, never throws and never blocks.
 
 #include <cstddef>
 #include <cstdint>
@@ -55,7 +55,7 @@ class FeatureSchema {
 /// A missing number is NaN; a missing text has data() == nullptr (an empty text is a value).
 struct FeatureRows {
   std::size_t rows = 0;
-  const double* numbers = nullptr;          ///< rows x number_columns
+  const double* numbers = nullptr;  ///< rows x number_columns
   std::size_t number_columns = 0;
   const std::string_view* texts = nullptr;  ///< rows x text_columns
   std::size_t text_columns = 0;
@@ -66,8 +66,8 @@ struct FeatureRows {
 struct ScoreRows {
   double* numbers = nullptr;     ///< rows x number outputs; NaN = the model gives no value
   std::string* texts = nullptr;  ///< rows x text outputs; empty = the model gives no value
-  /// One byte a row, set by the scorer: 0 scored, 1 failed (invalid input, evaluation error). A failed row's outputs are
-  /// NaN and empty.
+  /// One byte a row, set by the scorer: 0 scored, 1 failed (invalid input, evaluation error). A failed row's outputs
+  /// are NaN and empty.
   unsigned char* failed = nullptr;
 };
 
@@ -115,7 +115,8 @@ class ScoreScratch {
 class Scorer {
  public:
   virtual ~Scorer() = default;
-  virtual void score(const FeatureRows& in, const ScoreRows& out, ScoreErrors& errors, ScoreScratch& scratch) const noexcept = 0;
+  virtual void score(const FeatureRows& in, const ScoreRows& out, ScoreErrors& errors,
+                     ScoreScratch& scratch) const noexcept = 0;
   /// The outputs in the order asked for.
   [[nodiscard]] virtual std::span<const Field> outputs() const noexcept = 0;
 };
@@ -133,8 +134,8 @@ class Model : public std::enable_shared_from_this<Model> {
   /// Approximate bytes held.
   [[nodiscard]] virtual std::size_t memory_bytes() const noexcept = 0;
   /// Binds to the features supplied and outputs wanted (empty: the primary output). Fails with all mismatches in one
-  /// message: an input that is not supplied (unless the model has a replacement for missing values, or does not use it),
-  /// supplied with the wrong type, an output the model does not have.
+  /// message: an input that is not supplied (unless the model has a replacement for missing values, or does not use
+  /// it), supplied with the wrong type, an output the model does not have.
   [[nodiscard]] virtual Result<std::shared_ptr<const Scorer>> bind(const FeatureSchema& features,
                                                                    std::span<const std::string> outputs) const = 0;
 };
@@ -153,7 +154,8 @@ class ModelRuntime {
   /// The model type it answers to: `PMML`, `ONNX`, `TENSORFLOW`, `TENSORFLOWSAVED`, or a user's own.
   [[nodiscard]] virtual std::string_view type() const noexcept = 0;
   /// Parses, checks, compiles and, if the bytes carry verification records, verifies. All reasons in one message.
-  [[nodiscard]] virtual Result<std::shared_ptr<const Model>> load(std::string_view bytes, const ModelLimits& limits) const = 0;
+  [[nodiscard]] virtual Result<std::shared_ptr<const Model>> load(std::string_view bytes,
+                                                                  const ModelLimits& limits) const = 0;
 };
 
 /// The runtimes a job serves with. Copies share the runtimes. A later runtime of the same type replaces an earlier one.

@@ -11,8 +11,8 @@
 
 namespace weir {
 
-/// Results inherit the event time and source position of the record they come from, unless a time is given. Valid for the
-/// call it is passed to. Thread: the task's.
+/// Results inherit the event time and source position of the record they come from, unless a time is given. Valid for
+/// the call it is passed to. Thread: the task's.
 template <class T>
 class Collector {
  public:

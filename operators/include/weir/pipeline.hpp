@@ -22,7 +22,8 @@ class Pipeline {
  public:
   explicit Pipeline(JobOptions options = {}) : options_(std::move(options)), graph_(std::make_shared<LogicalGraph>()) {}
 
-  /// The job keeps checkpoints in a directory, restores the newest when it starts, and restarts from it after a failure.
+  /// The job keeps checkpoints in a directory, restores the newest when it starts, and restarts from it after a
+  /// failure.
   Pipeline& enable_checkpointing(CheckpointOptions options) { return options_.checkpoint = std::move(options), *this; }
   /// Serves status, metrics, queryable state and control while the job runs (docs/http.md).
   Pipeline& serve_http(HttpOptions options) { return options_.http = std::move(options), *this; }
@@ -38,7 +39,8 @@ class Pipeline {
     node.faults = source.faults;
     node.outputs.push_back(detail::output_of<T>());
     node.make_operator = source.make_operator;
-    if (source.routes) node.routes = [routes = source.routes](const std::string&, JobControl& job) { return routes(job); };
+    if (source.routes)
+      node.routes = [routes = source.routes](const std::string&, JobControl& job) { return routes(job); };
     return Stream<T>(graph_, {{graph_->add(std::move(node)), 0}});
   }
 

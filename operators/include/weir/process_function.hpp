@@ -69,7 +69,8 @@ class ProcessContext {
   /// No record at or before this time is expected any more.
   [[nodiscard]] Timestamp watermark() const noexcept { return watermark_; }
 
-  /// Calls on_timer() for the current key when the watermark reaches `time`. Once per key and time, however often asked.
+  /// Calls on_timer() for the current key when the watermark reaches `time`. Once per key and time, however often
+  /// asked.
   void event_time_timer(Timestamp time) { timers_->add(detail::TimerKind::kEventTime, timer_at(time)); }
   void delete_event_time_timer(Timestamp time) { timers_->remove(detail::TimerKind::kEventTime, timer_at(time)); }
   /// The same by the clock on the wall.
@@ -77,7 +78,9 @@ class ProcessContext {
     timers_->add(detail::TimerKind::kProcessingTime, timer_at(time));
     context_->schedule(time);
   }
-  void delete_processing_time_timer(Timestamp time) { timers_->remove(detail::TimerKind::kProcessingTime, timer_at(time)); }
+  void delete_processing_time_timer(Timestamp time) {
+    timers_->remove(detail::TimerKind::kProcessingTime, timer_at(time));
+  }
   [[nodiscard]] Timestamp processing_time() const noexcept { return context_->clock().now(); }
 
   /// Puts a value into a side output; dropped when nobody listens. With the current event time.

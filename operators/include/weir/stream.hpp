@@ -1,5 +1,6 @@
 #pragma once
-/// Streams: the verbs of a pipeline. A stream is a small value that names an output of an operator; building does no I/O.
+/// Streams: the verbs of a pipeline. A stream is a small value that names an output of an operator; building does no
+/// I/O.
 ///
 ///   pipeline.from_source(events).uid("events")
 ///       .filter([](const Event& e) { return e.amount > 0; })
@@ -7,8 +8,8 @@
 ///       .process(SumPerUser{}).uid("sum")
 ///       .sink_to(weir::file_sink<Sum>({.directory = "out"})).uid("sums");
 ///
-/// `uid`, `name` and `parallelism` speak of the operator that was added last. Sources, stateful operators and sinks need
-/// a uid: by it their state is found again. Functions are copied into each task and run on one thread at a time.
+/// `uid`, `name` and `parallelism` speak of the operator that was added last. Sources, stateful operators and sinks
+/// need a uid: by it their state is found again. Functions are copied into each task and run on one thread at a time.
 
 #include <cstdint>
 #include <functional>
@@ -123,7 +124,8 @@ class Stream {
   template <class TimestampOf>
   Stream<T> watermarks(WatermarkOptions options, TimestampOf timestamp_of) const {
     return add<T>("watermarks", [options, timestamp_of] {
-      return std::make_unique<detail::WatermarkOperator<T, TimestampOf, std::nullptr_t>>(options, timestamp_of, nullptr);
+      return std::make_unique<detail::WatermarkOperator<T, TimestampOf, std::nullptr_t>>(options, timestamp_of,
+                                                                                         nullptr);
     });
   }
   /// The same with a rule of your own: `custom(const T&, Timestamp)` gives a watermark or nothing, for each record.
@@ -145,16 +147,20 @@ class Stream {
   ///   .filter([](const Order& o) { return o.paid; })
   template <class Predicate>
   Stream<T> filter(Predicate predicate) const {
-    static_assert(std::is_invocable_r_v<bool, const Predicate&, const T&>, "filter needs a function of const T& that gives a bool");
+    static_assert(std::is_invocable_r_v<bool, const Predicate&, const T&>,
+                  "filter needs a function of const T& that gives a bool");
     return add<T>("filter", [predicate] { return std::make_unique<detail::FilterOperator<T, Predicate>>(predicate); });
   }
 
   /// Any number of results per record. Keeps no state.
-  ///   .flat_map<Word>([](const Line& line, weir::Collector<Word>& out) { for (auto& w : words(line)) out.collect(w); })
+  ///   .flat_map<Word>([](const Line& line, weir::Collector<Word>& out) { for (auto& w : words(line)) out.collect(w);
+  ///   })
   template <class U, class Function>
   Stream<U> flat_map(Function function) const {
-    static_assert(std::is_invocable_v<Function&, const T&, Collector<U>&>, "flat_map needs a function of (const T&, Collector<U>&)");
-    return add<U>("flat-map", [function] { return std::make_unique<detail::FlatMapOperator<T, U, Function>>(function); });
+    static_assert(std::is_invocable_v<Function&, const T&, Collector<U>&>,
+                  "flat_map needs a function of (const T&, Collector<U>&)");
+    return add<U>("flat-map",
+                  [function] { return std::make_unique<detail::FlatMapOperator<T, U, Function>>(function); });
   }
 
   /// Records of one key meet in one task. `key_of(const T&)` gives the key: arithmetic, string, pair, or a type with
@@ -214,7 +220,8 @@ class Stream {
   }
 
   // For the library: building nodes.
-  Stream(std::shared_ptr<LogicalGraph> graph, std::vector<detail::Origin> origins) : graph_(std::move(graph)), origins_(std::move(origins)) {}
+  Stream(std::shared_ptr<LogicalGraph> graph, std::vector<detail::Origin> origins)
+      : graph_(std::move(graph)), origins_(std::move(origins)) {}
   void connect_to(NodeId node, std::uint32_t input, EdgeKind kind, std::shared_ptr<const KeyHasher> hasher) const {
     for (const detail::Origin& origin : origins_)
       graph_->edges.push_back({origin.node, origin.output, node, input, kind, hasher});
@@ -225,7 +232,8 @@ class Stream {
  private:
   NodeSpec& node() {
     NodeSpec& spec = graph_->nodes[origins_.front().node];
-    if (origins_.size() > 1) spec.faults.emplace_back("uid, name and parallelism cannot be set on a merged stream; set them on its parts");
+    if (origins_.size() > 1)
+      spec.faults.emplace_back("uid, name and parallelism cannot be set on a merged stream; set them on its parts");
     return spec;
   }
 
@@ -265,8 +273,10 @@ class KeyedStream {
   /// Runs a ProcessFunction<Key, T, Out> with keyed state and timers. Needs a uid.
   template <class Function, class Out = typename Function::Output>
   Stream<Out> process(Function function) const {
-    static_assert(std::is_same_v<Key, typename Function::Key>, "key_by and the process function name different key types");
-    static_assert(std::is_same_v<T, typename Function::Input>, "the stream and the process function name different record types");
+    static_assert(std::is_same_v<Key, typename Function::Key>,
+                  "key_by and the process function name different key types");
+    static_assert(std::is_same_v<T, typename Function::Input>,
+                  "the stream and the process function name different record types");
     NodeSpec node;
     node.kind = "process";
     node.stateful = true;
@@ -282,7 +292,8 @@ class KeyedStream {
   /// Meets another stream of the same key: both sides of a key are in one task.
   template <class U, class OtherKeyOf>
   ConnectedStreams<T, U, KeyOf, OtherKeyOf> connect(const KeyedStream<U, OtherKeyOf>& other) const {
-    static_assert(std::is_same_v<Key, typename KeyedStream<U, OtherKeyOf>::Key>, "both sides of connect must be keyed by the same type");
+    static_assert(std::is_same_v<Key, typename KeyedStream<U, OtherKeyOf>::Key>,
+                  "both sides of connect must be keyed by the same type");
     return {*this, other};
   }
 
@@ -315,20 +326,27 @@ class ConnectedStreams {
     node.outputs.push_back(detail::output_of<Out>());
     if constexpr (detail::CoOperatorDefinition<Function, LeftKeyOf, RightKeyOf>) {
       node.kind = Function::kKind;
-      node.make_operator = [left = left_.key_of(), right = right_.key_of(), function] { return function.make_operator(left, right); };
+      node.make_operator = [left = left_.key_of(), right = right_.key_of(), function] {
+        return function.make_operator(left, right);
+      };
     } else {
-      static_assert(std::is_same_v<Key, typename Function::Key>, "key_by and the co-process function name different key types");
-      static_assert(std::is_same_v<Left, typename Function::LeftInput> && std::is_same_v<Right, typename Function::RightInput>,
-                    "the streams and the co-process function name different record types");
+      static_assert(std::is_same_v<Key, typename Function::Key>,
+                    "key_by and the co-process function name different key types");
+      static_assert(
+          std::is_same_v<Left, typename Function::LeftInput> && std::is_same_v<Right, typename Function::RightInput>,
+          "the streams and the co-process function name different record types");
       node.kind = "co-process";
       node.make_operator = [left = left_.key_of(), right = right_.key_of(), function] {
-        return std::make_unique<detail::KeyedCoProcessOperator<Key, Left, Right, Out, LeftKeyOf, RightKeyOf, Function>>(left, right, function);
+        return std::make_unique<detail::KeyedCoProcessOperator<Key, Left, Right, Out, LeftKeyOf, RightKeyOf, Function>>(
+            left, right, function);
       };
     }
     const auto graph = left_.graph();
     const NodeId id = graph->add(std::move(node));
     if constexpr (detail::HasRoutes<Function>) {
-      graph->nodes[id].routes = [function](const std::string& uid, JobControl& job) { return function.routes(uid, job); };
+      graph->nodes[id].routes = [function](const std::string& uid, JobControl& job) {
+        return function.routes(uid, job);
+      };
     }
     left_.connect_to(id, 0);
     right_.connect_to(id, 1);
@@ -344,12 +362,13 @@ class ConnectedStreams {
 template <class Left, class Right>
 class BroadcastConnectedStreams {
  public:
-  BroadcastConnectedStreams(Stream<Left> left, Stream<Right> right) : left_(std::move(left)), right_(std::move(right)) {}
+  BroadcastConnectedStreams(Stream<Left> left, Stream<Right> right)
+      : left_(std::move(left)), right_(std::move(right)) {}
 
-  /// Runs a function with `using Output`, `process_left(const Left&, Collector<Output>&)` and `process_right(const Right&,
-  /// Collector<Output>&)`; the right side is the broadcast one. A function that has `weir_write` and `weir_read` (see
-  /// serde.hpp) keeps what they write in checkpoints: once, not once per task, and every task gets it back, at any
-  /// parallelism. So only what comes from the broadcast side may be kept. Needs a uid.
+  /// Runs a function with `using Output`, `process_left(const Left&, Collector<Output>&)` and `process_right(const
+  /// Right&, Collector<Output>&)`; the right side is the broadcast one. A function that has `weir_write` and
+  /// `weir_read` (see serde.hpp) keeps what they write in checkpoints: once, not once per task, and every task gets it
+  /// back, at any parallelism. So only what comes from the broadcast side may be kept. Needs a uid.
   template <class Function, class Out = typename Function::Output>
   Stream<Out> co_process(Function function) const {
     NodeSpec node;

@@ -74,7 +74,8 @@ std::string plan_of(const Pipeline& pipeline) {
   for (const graph::Vertex& vertex : plan.vertices)
     text += "[" + vertex.name(graph) + "] x" + std::to_string(vertex.parallelism) + "\n";
   for (const graph::PlannedEdge& edge : plan.edges) {
-    EXPECT_EQ(plan.vertices[edge.from].nodes[edge.from_stage], graph.edges[edge.edge].from) << "the stage the edge leaves";
+    EXPECT_EQ(plan.vertices[edge.from].nodes[edge.from_stage], graph.edges[edge.edge].from)
+        << "the stage the edge leaves";
     text += graph.nodes[graph.edges[edge.edge].from].uid + " -" + kKinds[static_cast<int>(edge.kind)] + "-> " +
             graph.nodes[graph.edges[edge.edge].to].uid + "\n";
   }
@@ -122,10 +123,13 @@ TEST(Validation, RefusesUidsThatAreNoNamesOrNotUnique) {
 TEST(Validation, WantsUidsWhereStateIsKept) {
   Pipeline source;
   source.from_source(numbers()).sink_to(nowhere());
-  expect_fault(source, "a generator keeps state and has no uid; give it one with .uid(\"...\") so that its state is found again");
+  expect_fault(
+      source,
+      "a generator keeps state and has no uid; give it one with .uid(\"...\") so that its state is found again");
   Pipeline process;
   process.from_source(numbers()).uid("numbers").key_by(key_of).process(Pass{}).sink_to(nowhere());
-  expect_fault(process, "a process keeps state and has no uid; give it one with .uid(\"...\") so that its state is found again");
+  expect_fault(process,
+               "a process keeps state and has no uid; give it one with .uid(\"...\") so that its state is found again");
 }
 
 TEST(Validation, WantsEveryStreamToEndInASink) {
@@ -144,7 +148,8 @@ TEST(Validation, WantsEveryInputToBeFed) {
   graph.add(node);
   const Status status = graph::validate(graph, {});
   EXPECT_EQ(status.message(),
-            "the pipeline has 2 faults:\n  - join 'starved': nothing feeds input 0\n  - join 'starved': nothing feeds input 1");
+            "the pipeline has 2 faults:\n  - join 'starved': nothing feeds input 0\n  - join 'starved': nothing feeds "
+            "input 1");
 }
 
 TEST(Validation, RefusesSeveralConsumersOfRecordsThatCannotBeCopied) {
@@ -156,8 +161,10 @@ TEST(Validation, RefusesSeveralConsumersOfRecordsThatCannotBeCopied) {
   stream.sink_to(drop_uncopyables());
   stream.sink_to(drop_uncopyables());
   const Status status = validated(two);
-  EXPECT_NE(status.message().find("generator 'source': its records cannot be copied, so they can have one consumer only and no broadcast"),
-            std::string::npos)
+  EXPECT_NE(
+      status.message().find(
+          "generator 'source': its records cannot be copied, so they can have one consumer only and no broadcast"),
+      std::string::npos)
       << status.message();
 }
 
@@ -168,7 +175,8 @@ TEST(Validation, RefusesAUidOnAMergedStream) {
   auto merged = left.merge(right);
   merged.name("both");
   merged.sink_to(nowhere());
-  expect_fault(pipeline, "generator 'left': uid, name and parallelism cannot be set on a merged stream; set them on its parts");
+  expect_fault(pipeline,
+               "generator 'left': uid, name and parallelism cannot be set on a merged stream; set them on its parts");
 }
 
 TEST(Validation, PassesOnTheFaultsOfSourcesAndSinks) {
@@ -191,7 +199,14 @@ TEST(Validation, ReportsAllFaultsTogether) {
 
 TEST(Plan, ChainsForwardEdgesOfEqualParallelism) {
   Pipeline pipeline({.parallelism = 2});
-  pipeline.from_source(numbers()).uid("n").map(same).uid("m").filter([](Number) { return true; }).uid("f").sink_to(nowhere()).uid("s");
+  pipeline.from_source(numbers())
+      .uid("n")
+      .map(same)
+      .uid("m")
+      .filter([](Number) { return true; })
+      .uid("f")
+      .sink_to(nowhere())
+      .uid("s");
   EXPECT_EQ(plan_of(pipeline), "[n > m > f > s] x2\n");
 }
 
@@ -285,10 +300,12 @@ TEST(JobCreation, RefusesSizesOfNothing) {
   Pipeline pipeline;
   pipeline.from_source(numbers()).uid("n").sink_to(nowhere());
   EXPECT_EQ(Job::create(pipeline.graph(), {.batch_size = 0}).status().message(), "batch_size must be at least 1");
-  EXPECT_EQ(Job::create(pipeline.graph(), {.queue_capacity = 0}).status().message(), "queue_capacity must be at least 1");
+  EXPECT_EQ(Job::create(pipeline.graph(), {.queue_capacity = 0}).status().message(),
+            "queue_capacity must be at least 1");
   JobOptions options;
   options.checkpoint.emplace();
-  EXPECT_EQ(Job::create(pipeline.graph(), options).status().message(), "checkpointing needs CheckpointOptions::directory");
+  EXPECT_EQ(Job::create(pipeline.graph(), options).status().message(),
+            "checkpointing needs CheckpointOptions::directory");
 }
 
 }  // namespace

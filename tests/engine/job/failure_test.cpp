@@ -29,9 +29,8 @@ using Number = std::int64_t;
 CheckpointOptions on_demand(const TemporaryDirectory& directory) {
   return {.directory = directory.path() + "/job", .interval = std::chrono::milliseconds(0)};
 }
-constexpr RestartOptions kQuickly{.attempts = 5,
-                                  .initial_backoff = std::chrono::milliseconds(1),
-                                  .max_backoff = std::chrono::milliseconds(1)};
+constexpr RestartOptions kQuickly{
+    .attempts = 5, .initial_backoff = std::chrono::milliseconds(1), .max_backoff = std::chrono::milliseconds(1)};
 
 struct Throwing : ProcessFunction<Number, Number, Number> {
   std::string where;
@@ -74,7 +73,8 @@ TEST(Failures, NameUidTaskAndPosition) {
     const Status status = pipeline.run();
     EXPECT_EQ(status.code(), StatusCode::kInternal);
     std::string expected = message;
-    if (const std::size_t at = expected.find("position 7"); at != std::string::npos) expected.replace(at, 10, "position 56");
+    if (const std::size_t at = expected.find("position 7"); at != std::string::npos)
+      expected.replace(at, 10, "position 56");
     EXPECT_EQ(status.message(), expected);
   }
 }
@@ -148,7 +148,9 @@ TEST(Failures, OfSourcesAndSinksAreReported) {
 TEST(Failures, RestartsAreBounded) {
   const TemporaryDirectory directory;
   auto calls = std::make_shared<std::atomic<int>>(0);
-  Pipeline pipeline({.restart = {.attempts = 3, .initial_backoff = std::chrono::milliseconds(1), .max_backoff = std::chrono::milliseconds(2)}});
+  Pipeline pipeline({.restart = {.attempts = 3,
+                                 .initial_backoff = std::chrono::milliseconds(1),
+                                 .max_backoff = std::chrono::milliseconds(2)}});
   pipeline.enable_checkpointing(on_demand(directory));
   pipeline.from_source(numbers(0, 10))
       .uid("numbers")
@@ -195,7 +197,8 @@ TEST(Failures, OfPrepareAndCommitRestartTheJobAndDoubleNothing) {
       void snapshot(SnapshotBuilder& builder) override {
         sink_.snapshot(builder);
         if (prepare_)
-          builder.defer([left = left_] { return left->fetch_sub(1) > 0 ? Status::io_error("fsync: planned") : Status::ok(); });
+          builder.defer(
+              [left = left_] { return left->fetch_sub(1) > 0 ? Status::io_error("fsync: planned") : Status::ok(); });
       }
 
      private:
@@ -204,7 +207,9 @@ TEST(Failures, OfPrepareAndCommitRestartTheJobAndDoubleNothing) {
       bool prepare_;
     };
     Sink<Number> sink = test::committing_sink<Number>(committed);
-    sink.make_operator = [failures, prepare = where == "prepare"] { return std::make_unique<PreparingSink>(failures, prepare); };
+    sink.make_operator = [failures, prepare = where == "prepare"] {
+      return std::make_unique<PreparingSink>(failures, prepare);
+    };
     if (where != "prepare") {
       sink.committer = [failures, where, commit = sink.committer](std::span<const std::string> parts) -> Status {
         if (failures->fetch_sub(1) > 0) {
@@ -242,7 +247,8 @@ struct Gate {
 };
 class GatedSink final : public Operator {
  public:
-  GatedSink(std::shared_ptr<Gate> gate, std::shared_ptr<Counter> seen) : gate_(std::move(gate)), seen_(std::move(seen)) {}
+  GatedSink(std::shared_ptr<Gate> gate, std::shared_ptr<Counter> seen)
+      : gate_(std::move(gate)), seen_(std::move(seen)) {}
   Status open(OperatorContext& context) override {
     const std::lock_guard lock(gate_->mutex);
     gate_->wakers.push_back(context.waker());
@@ -282,7 +288,8 @@ TEST(Alignment, TimesOutDeclinesTheCheckpointAndTheNextOneIsGood) {
   for (int time = 0; time < 2; ++time) {
     const Status declined = job->checkpoint().status();
     EXPECT_EQ(declined.code(), StatusCode::kDeadlineExceeded);
-    EXPECT_EQ(declined.message(), "checkpoint " + std::to_string(time + 1) + " was declined: its barriers took longer than 20 ms");
+    EXPECT_EQ(declined.message(),
+              "checkpoint " + std::to_string(time + 1) + " was declined: its barriers took longer than 20 ms");
   }
   EXPECT_TRUE(job->checkpoints().empty());
   EXPECT_EQ(job->status().state, JobStatus::State::kRunning) << "a declined checkpoint does not fail the job";

@@ -58,11 +58,17 @@ class JobHttp : public ::testing::Test {
   // 16 keys: the numbers modulo 16.
   [[nodiscard]] Pipeline build(bool checkpoints = true, std::uint32_t parallelism = 2) const {
     Pipeline pipeline({.name = "asked", .parallelism = parallelism, .max_parallelism = 16});
-    if (checkpoints) pipeline.enable_checkpointing({.directory = directory_.path() + "/job", .interval = std::chrono::milliseconds(0)});
+    if (checkpoints)
+      pipeline.enable_checkpointing(
+          {.directory = directory_.path() + "/job", .interval = std::chrono::milliseconds(0)});
     pipeline.serve_http({});
     Keep keep;
     keep.seen = seen_;
-    auto kept = pipeline.from_source(tap_source(tap_)).uid("tap").key_by([](Number value) { return value % 16; }).process(keep).uid("keep");
+    auto kept = pipeline.from_source(tap_source(tap_))
+                    .uid("tap")
+                    .key_by([](Number value) { return value % 16; })
+                    .process(keep)
+                    .uid("keep");
     kept.name("keeper").sink_to(for_each_sink<Number>([](const Number&) {})).uid("sink");
     kept.side_output(kEven).sink_to(for_each_sink<Number>([](const Number&) {})).uid("evens");
     return pipeline;
@@ -168,18 +174,22 @@ TEST_F(JobHttp, ListsStatesAndPagesThroughKeys) {
   const json::value states = get_json("/v1/state");
   std::map<std::string, bool> queryable;
   for (const json::value& state : states.at("states").as_array())
-    queryable[std::string(state.at("uid").as_string()) + "/" + std::string(state.at("state").as_string())] = state.at("queryable").as_bool();
-  EXPECT_EQ(queryable, (std::map<std::string, bool>{{"keep/hidden", false}, {"keep/last", true}, {"keep/sum", true}, {"keep/timers", false}}));
+    queryable[std::string(state.at("uid").as_string()) + "/" + std::string(state.at("state").as_string())] =
+        state.at("queryable").as_bool();
+  EXPECT_EQ(queryable, (std::map<std::string, bool>{
+                           {"keep/hidden", false}, {"keep/last", true}, {"keep/sum", true}, {"keep/timers", false}}));
 
   for (const int limit : {1, 3, 100}) {
     std::map<std::string, Number> entries;
     std::string cursor;
     int pages = 0;
     do {
-      const json::value page = get_json("/v1/state/keep/sum?limit=" + std::to_string(limit) + (cursor.empty() ? "" : "&cursor=" + cursor));
+      const json::value page =
+          get_json("/v1/state/keep/sum?limit=" + std::to_string(limit) + (cursor.empty() ? "" : "&cursor=" + cursor));
       EXPECT_LE(page.at("entries").as_array().size(), static_cast<std::size_t>(limit));
       for (const json::value& entry : page.at("entries").as_array())
-        EXPECT_TRUE(entries.emplace(entry.at("key").as_string(), entry.at("value").as_int64()).second) << "a key comes once";
+        EXPECT_TRUE(entries.emplace(entry.at("key").as_string(), entry.at("value").as_int64()).second)
+            << "a key comes once";
       EXPECT_TRUE(page.at("position").as_object().contains("sources"));
       cursor = page.at("next_cursor").is_null() ? "" : std::string(page.at("next_cursor").as_string());
       ASSERT_LT(++pages, 100);
@@ -191,7 +201,8 @@ TEST_F(JobHttp, ListsStatesAndPagesThroughKeys) {
   std::string cursor;
   do {
     const json::value page = get_json("/v1/state/keep/sum?prefix=1" + (cursor.empty() ? "" : "&cursor=" + cursor));
-    for (const json::value& entry : page.at("entries").as_array()) with_prefix.insert(std::string(entry.at("key").as_string()));
+    for (const json::value& entry : page.at("entries").as_array())
+      with_prefix.insert(std::string(entry.at("key").as_string()));
     cursor = page.at("next_cursor").is_null() ? "" : std::string(page.at("next_cursor").as_string());
   } while (!cursor.empty());
   EXPECT_EQ(with_prefix, (std::set<std::string>{"1", "10", "11", "12", "13", "14", "15"}));
@@ -240,13 +251,17 @@ TEST_F(JobHttp, LiveAnswersComeFromTheOwnerAfterARestore) {
   seen_->wait_for(1600);
   for (int key = 0; key < 16; ++key) {
     EXPECT_EQ(get_json("/v1/state/keep/sum/" + std::to_string(key)).at("value").as_int64(), 100) << key;
-    EXPECT_EQ(get_json("/v1/state/keep/last/" + std::to_string(key)).at("value"), (json::value{{std::to_string(key % 2), 1584 + key}})) << key;
+    EXPECT_EQ(get_json("/v1/state/keep/last/" + std::to_string(key)).at("value"),
+              (json::value{{std::to_string(key % 2), 1584 + key}}))
+        << key;
   }
 }
 
 TEST_F(JobHttp, CheckpointReadsNeverShowWhatACrashCouldRollBack) {
   start();
-  const auto stored = [this](int key) { return get_json("/v1/state/keep/sum/" + std::to_string(key) + "?consistency=checkpoint"); };
+  const auto stored = [this](int key) {
+    return get_json("/v1/state/keep/sum/" + std::to_string(key) + "?consistency=checkpoint");
+  };
   tap_->open_to(100);
   seen_->wait_for(800);
   expect_error("/v1/state/keep/sum/7?consistency=checkpoint", 404, "not_found");
@@ -390,7 +405,8 @@ TEST_F(JobHttp, EveryRequestIsAnsweredWhileTheJobFailsAndRestarts) {
   std::vector<std::thread> askers;
   std::mutex mutex;
   std::map<std::string, std::set<int>> statuses;
-  for (const std::string path : {"/v1/state/keep/sum/3", "/v1/state/keep/sum/3?consistency=checkpoint", "/v1/state/keep/sum", "/v1/state", "/metrics", "/readyz"})
+  for (const std::string path : {"/v1/state/keep/sum/3", "/v1/state/keep/sum/3?consistency=checkpoint",
+                                 "/v1/state/keep/sum", "/v1/state", "/metrics", "/readyz"})
     askers.emplace_back([&, path] {
       HttpClient client(job_->http_port());
       while (!done) {
@@ -411,7 +427,8 @@ TEST_F(JobHttp, EveryRequestIsAnsweredWhileTheJobFailsAndRestarts) {
   done = true;
   for (std::thread& asker : askers) asker.join();
   for (const auto& [path, seen] : statuses)
-    for (const int status : seen) EXPECT_TRUE(status == 200 || status == 404 || status == 503) << path << ": " << status;
+    for (const int status : seen)
+      EXPECT_TRUE(status == 200 || status == 404 || status == 503) << path << ": " << status;
   EXPECT_EQ(statuses["/metrics"], std::set<int>{200});
 }
 

@@ -94,9 +94,12 @@ TEST(JobLife, FinishesWhenSourcesAreEmpty) {
     auto collected = std::make_shared<Collected<std::uint64_t>>();
     pipeline.from_source(vector_source<std::uint64_t>({}))
         .uid("nothing")
-        .merge(pipeline.from_source(generator_source([](std::uint64_t index) { return index; }, {.count = 0})).uid("none"))
+        .merge(
+            pipeline.from_source(generator_source([](std::uint64_t index) { return index; }, {.count = 0})).uid("none"))
         .key_by([](std::uint64_t value) { return value; })
-        .connect(pipeline.from_source(vector_source<std::uint64_t>({})).uid("more").key_by([](std::uint64_t value) { return value; }))
+        .connect(pipeline.from_source(vector_source<std::uint64_t>({})).uid("more").key_by([](std::uint64_t value) {
+          return value;
+        }))
         .co_process([] {
           struct Nothing : CoProcessFunction<std::uint64_t, std::uint64_t, std::uint64_t, std::uint64_t> {
             void process_left(const std::uint64_t&, ProcessContext<std::uint64_t>&, Collector<std::uint64_t>&) {}
@@ -281,7 +284,8 @@ TEST(JobLife, CheckpointsOnDemandNeedADirectoryAndARunningJob) {
   ASSERT_TRUE(job.is_ok());
   EXPECT_EQ(job->checkpoint().status().code(), StatusCode::kUnavailable);
   ASSERT_TRUE(job->start().is_ok());
-  EXPECT_EQ(job->checkpoint().status().message(), "this job keeps no checkpoints; enable_checkpointing() gives it a directory");
+  EXPECT_EQ(job->checkpoint().status().message(),
+            "this job keeps no checkpoints; enable_checkpointing() gives it a directory");
   EXPECT_TRUE(job->checkpoints().empty());
   EXPECT_TRUE(job->stop().is_ok()) << "a job without checkpoints stops all the same";
   EXPECT_EQ(job->checkpoint().status().code(), StatusCode::kUnavailable);

@@ -108,10 +108,15 @@ TEST(Restore, BringsWatermarksBackBeforeAnyRecord) {
     options.directory += own_watermarks ? "-own" : "-sources";
     pipeline.enable_checkpointing(options);
     auto stream = pipeline.from_source(tap_source(tap)).uid("tap");
-    auto timed = own_watermarks ? stream.watermarks(bounded_out_of_orderness(Duration{10}),
-                                                    [](Number value) { return Timestamp{Duration{1000 + value / Tap::kSplits}}; })
-                                : stream.map([](Number value) { return value; });
-    timed.uid("timed").rebalance().map([](Number value) { return value; }).uid("last").sink_to(for_each_sink<Number>([](const Number&) {}));
+    auto timed = own_watermarks
+                     ? stream.watermarks(bounded_out_of_orderness(Duration{10}),
+                                         [](Number value) { return Timestamp{Duration{1000 + value / Tap::kSplits}}; })
+                     : stream.map([](Number value) { return value; });
+    timed.uid("timed")
+        .rebalance()
+        .map([](Number value) { return value; })
+        .uid("last")
+        .sink_to(for_each_sink<Number>([](const Number&) {}));
     return pipeline;
   };
   for (const bool own_watermarks : {false, true}) {
@@ -145,8 +150,10 @@ TEST(Restore, ASilentStreamDoesNotHoldBackWhatItDidNotBefore) {
       Pipeline pipeline({.name = "beside", .parallelism = 2});
       pipeline.enable_checkpointing(on_demand(directory));
       const auto left = pipeline.from_source(tap_source(silent)).uid("silent");
-      const auto timed = own_watermarks ? left.watermarks(monotonous_watermarks(), [](Number value) { return Timestamp{Duration{value / Tap::kSplits}}; })
-                                        : left.map([](Number value) { return value; });
+      const auto timed = own_watermarks
+                             ? left.watermarks(monotonous_watermarks(),
+                                               [](Number value) { return Timestamp{Duration{value / Tap::kSplits}}; })
+                             : left.map([](Number value) { return value; });
       timed.rebalance()
           .connect(pipeline.from_source(tap_source(other)).uid("other").broadcast())
           .co_process(Beside{})
@@ -169,7 +176,9 @@ TEST(Restore, ASilentStreamDoesNotHoldBackWhatItDidNotBefore) {
 struct Summing : ProcessFunction<Number, Number, Number> {
   ValueState<Number> sum;
   void open(OpenContext<Number>& context) { sum = context.value_state<Number>({.name = "sum"}); }
-  void process(const Number& value, ProcessContext<Number>&, Collector<Number>& out) { out.collect(sum.mutate() += value); }
+  void process(const Number& value, ProcessContext<Number>&, Collector<Number>& out) {
+    out.collect(sum.mutate() += value);
+  }
 };
 struct SummingText : ProcessFunction<Number, Number, Number> {
   ValueState<std::string> sum;
@@ -178,11 +187,18 @@ struct SummingText : ProcessFunction<Number, Number, Number> {
 };
 
 template <class Function>
-Pipeline summing(const CheckpointOptions& checkpoint, const std::string& uid, JobOptions options = {.name = "summing"}) {
+Pipeline summing(const CheckpointOptions& checkpoint, const std::string& uid,
+                 JobOptions options = {.name = "summing"}) {
   Pipeline pipeline(std::move(options));
   pipeline.enable_checkpointing(checkpoint);
-  auto numbers = pipeline.from_source(generator_source([](std::uint64_t index) { return static_cast<Number>(index); }, {.count = 100})).uid("numbers");
-  numbers.key_by([](Number value) { return value % 4; }).process(Function{}).uid(uid).sink_to(for_each_sink<Number>([](const Number&) {}));
+  auto numbers =
+      pipeline
+          .from_source(generator_source([](std::uint64_t index) { return static_cast<Number>(index); }, {.count = 100}))
+          .uid("numbers");
+  numbers.key_by([](Number value) { return value % 4; })
+      .process(Function{})
+      .uid(uid)
+      .sink_to(for_each_sink<Number>([](const Number&) {}));
   return pipeline;
 }
 
@@ -219,7 +235,8 @@ TEST(Restore, RefusesAnotherJobsCheckpointAndOtherKeyGroups) {
   const CheckpointOptions options = on_demand(directory);
   ASSERT_TRUE(summing<Summing>(options, "sums").run().is_ok());
   EXPECT_EQ(summing<Summing>(options, "sums", {.name = "other"}).run().code(), StatusCode::kFailedPrecondition);
-  EXPECT_EQ(summing<Summing>(options, "sums", {.name = "summing", .max_parallelism = 64}).run().code(), StatusCode::kFailedPrecondition);
+  EXPECT_EQ(summing<Summing>(options, "sums", {.name = "summing", .max_parallelism = 64}).run().code(),
+            StatusCode::kFailedPrecondition);
 }
 
 }  // namespace

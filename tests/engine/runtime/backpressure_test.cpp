@@ -74,7 +74,13 @@ class BackPressure : public ::testing::Test {
     sink.max_parallelism = 1;
     sink.make_operator = [this] { return std::make_unique<GatedSink>(shared_); };
     Pipeline pipeline({.batch_size = batch_size, .queue_capacity = capacity});
-    pipeline.from_source(source).uid("source").map([](Number value) { return value; }).start_new_chain().parallelism(maps).rebalance().sink_to(sink);
+    pipeline.from_source(source)
+        .uid("source")
+        .map([](Number value) { return value; })
+        .start_new_chain()
+        .parallelism(maps)
+        .rebalance()
+        .sink_to(sink);
     graph_ = pipeline.graph();
     options_ = pipeline.options();
     ASSERT_TRUE(graph::validate(graph_, {}).is_ok());
@@ -112,13 +118,15 @@ TEST_F(BackPressure, BoundsWhatIsUnderWay) {
   for (const std::size_t capacity : {1U, 2U, 8U}) {
     for (const std::size_t batch_size : {1U, 10U, 256U}) {
       for (const std::uint32_t maps : {1U, 3U}) {
-        SCOPED_TRACE(std::to_string(capacity) + " messages of " + std::to_string(batch_size) + ", " + std::to_string(maps) + " tasks");
+        SCOPED_TRACE(std::to_string(capacity) + " messages of " + std::to_string(batch_size) + ", " +
+                     std::to_string(maps) + " tasks");
         shared_ = {};
         listener_.ended = 0;
         const Number count = 100'000;
         run_blocked(capacity, batch_size, maps, count);
         EXPECT_EQ(shared_.taken, 0);
-        // On each channel so many messages; besides, each task holds one batch it works on and one its full channel refused.
+        // On each channel so many messages; besides, each task holds one batch it works on and one its full channel
+        // refused.
         const auto batch = static_cast<Number>(batch_size);
         const Number most = (2 * maps * static_cast<Number>(capacity) + 2 * (maps + 2)) * batch;
         EXPECT_LE(shared_.made, most);

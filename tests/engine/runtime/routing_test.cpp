@@ -1,5 +1,5 @@
-// Where records go: several consumers, side outputs, merged streams, rebalance, broadcast; under the seeded scheduler, so
-// that every buffer size and interleaving comes by.
+// Where records go: several consumers, side outputs, merged streams, rebalance, broadcast; under the seeded scheduler,
+// so that every buffer size and interleaving comes by.
 
 #include <weir/testing.hpp>
 
@@ -51,8 +51,16 @@ TEST(Routing, EveryConsumerOfAStreamGetsEveryRecord) {
     struct Pass : ProcessFunction<Number, Number, Number> {
       void process(const Number& value, ProcessContext<Number>&, Collector<Number>& out) { out.collect(value); }
     };
-    stream.key_by([](Number value) { return value % 7; }).process(Pass{}).uid("pass").sink_to(collect_sink(keyed)).uid("keyed");
-    stream.filter([](Number value) { return value % 2 == 0; }).parallelism(1).sink_to(collect_sink(single)).uid("single").parallelism(1);
+    stream.key_by([](Number value) { return value % 7; })
+        .process(Pass{})
+        .uid("pass")
+        .sink_to(collect_sink(keyed))
+        .uid("keyed");
+    stream.filter([](Number value) { return value % 2 == 0; })
+        .parallelism(1)
+        .sink_to(collect_sink(single))
+        .uid("single")
+        .parallelism(1);
     simulate(pipeline, seed);
     ASSERT_EQ(sorted(direct), range(0, 500)) << seed;
     ASSERT_EQ(sorted(mapped), range(-499, 1)) << seed;
@@ -72,10 +80,19 @@ TEST(Routing, SideOutputsGoTheirOwnWay) {
   for (std::uint64_t seed = 1; seed <= 100; ++seed) {
     Pipeline pipeline({.parallelism = static_cast<std::uint32_t>(1 + seed % 3)});
     const Out odd = made(), even = made(), even_too = made();
-    auto split = pipeline.from_source(numbers(0, 400)).uid("numbers").key_by([](Number value) { return value % 5; }).process(Split{}).uid("split");
+    auto split = pipeline.from_source(numbers(0, 400))
+                     .uid("numbers")
+                     .key_by([](Number value) { return value % 5; })
+                     .process(Split{})
+                     .uid("split");
     split.sink_to(collect_sink(odd)).uid("odd");
     split.side_output(kEven).sink_to(collect_sink(even)).uid("even");
-    split.side_output(kEven).rebalance().map([](Number value) { return value; }).parallelism(2).sink_to(collect_sink(even_too)).uid("even-too");
+    split.side_output(kEven)
+        .rebalance()
+        .map([](Number value) { return value; })
+        .parallelism(2)
+        .sink_to(collect_sink(even_too))
+        .uid("even-too");
     simulate(pipeline, seed);
     ASSERT_EQ(sorted(odd), range(1, 400, 2)) << seed;
     ASSERT_EQ(sorted(even), range(0, 400, 2)) << seed;
@@ -109,7 +126,8 @@ TEST(Routing, MergingAStreamWithItselfDoublesIt) {
 // Which tasks a record came by.
 class Stamp final : public Operator {
  public:
-  explicit Stamp(std::shared_ptr<std::map<std::uint32_t, std::vector<Number>>> by_task) : by_task_(std::move(by_task)) {}
+  explicit Stamp(std::shared_ptr<std::map<std::uint32_t, std::vector<Number>>> by_task)
+      : by_task_(std::move(by_task)) {}
   Status open(OperatorContext& context) override {
     task_ = context.task_index();
     return {};
@@ -176,7 +194,10 @@ TEST(Routing, RecordsThatCannotBeCopiedAreMoved) {
   for (std::uint64_t seed = 1; seed <= 50; ++seed) {
     Pipeline pipeline({.parallelism = 2});
     auto sum = std::make_shared<Number>(0);
-    pipeline.from_source(generator_source([](std::uint64_t index) { return Owned{std::make_unique<Number>(static_cast<Number>(index))}; }, {.count = 300}))
+    pipeline
+        .from_source(generator_source(
+            [](std::uint64_t index) { return Owned{std::make_unique<Number>(static_cast<Number>(index))}; },
+            {.count = 300}))
         .uid("owned")
         .filter([](const Owned& owned) { return *owned.value % 3 != 0; })
         .rebalance()

@@ -54,7 +54,8 @@ struct WindowSum : ProcessFunction<Number, Number, std::string> {
   void on_timer(Timestamp time, ProcessContext<Number>& context, Collector<std::string>& out) {
     const Number window = time.time_since_epoch().count() / 50;
     const Number* sum = windows.get(window);
-    out.collect(std::to_string(context.key()) + " " + std::to_string(window) + " " + (sum == nullptr ? "gone" : std::to_string(*sum)));
+    out.collect(std::to_string(context.key()) + " " + std::to_string(window) + " " +
+                (sum == nullptr ? "gone" : std::to_string(*sum)));
     windows.remove(window);
   }
 };
@@ -78,7 +79,8 @@ struct Finished {
 Finished run(const SimulationOptions& options, std::uint32_t parallelism, bool checkpoints) {
   const TemporaryDirectory directory;
   Pipeline pipeline({.name = "windows", .parallelism = parallelism, .max_parallelism = 16});
-  if (checkpoints) pipeline.enable_checkpointing({.directory = directory.path() + "/job", .interval = std::chrono::milliseconds(0)});
+  if (checkpoints)
+    pipeline.enable_checkpointing({.directory = directory.path() + "/job", .interval = std::chrono::milliseconds(0)});
   const auto time_of = [](const Number& value) { return Timestamp{Duration{value}}; };
   const auto number = [](std::uint64_t index) { return static_cast<Number>(index); };
   Source<Number> rules = generator_source(number, time_of, {.count = kRules});
@@ -91,10 +93,12 @@ Finished run(const SimulationOptions& options, std::uint32_t parallelism, bool c
       .key_by([](const Number& value) { return (value + 9'000'000) % 9; })
       .process(WindowSum{})
       .uid("windows")
-      .sink_to(file_sink<std::string>({.directory = directory.path() + "/out", .format = [](const std::string& line, std::string& text) {
-                                         text += line;
-                                         text += '\n';
-                                       }}))
+      .sink_to(file_sink<std::string>({.directory = directory.path() + "/out",
+                                       .format =
+                                           [](const std::string& line, std::string& text) {
+                                             text += line;
+                                             text += '\n';
+                                           }}))
       .uid("files");
   Simulation simulation(pipeline.graph(), pipeline.options(), options);
   const Status status = simulation.run();
@@ -121,7 +125,8 @@ TEST(SimulatedFiles, HoldTheSameInAnyInterleaving) {
 TEST(SimulatedFiles, HoldEachResultOnceThroughCrashes) {
   std::size_t crashes = 0;
   for (std::uint64_t seed = 1; seed <= 12; ++seed) {
-    const Finished result = run({.seed = seed, .checkpoint_steps = 80, .crash_steps = 300, .max_crashes = 4}, parallelism_of(seed), true);
+    const Finished result =
+        run({.seed = seed, .checkpoint_steps = 80, .crash_steps = 300, .max_crashes = 4}, parallelism_of(seed), true);
     ASSERT_EQ(result.lines, expected()) << result.description;
     crashes += result.crashes;
   }

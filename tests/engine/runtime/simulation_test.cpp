@@ -18,8 +18,8 @@ using testing::SimulationOptions;
 
 const SideOutput<std::int64_t> kOdd{"odd"};
 
-// Left and right numbers of a key (value mod 10) share a sum; at every 100 µs of event time a timer puts it out. Odd left
-// numbers also go to a side output.
+// Left and right numbers of a key (value mod 10) share a sum; at every 100 µs of event time a timer puts it out. Odd
+// left numbers also go to a side output.
 struct SumOfBoth : CoProcessFunction<std::int64_t, std::int64_t, std::int64_t, std::int64_t> {
   ValueState<std::int64_t> sum;
   MapState<std::int64_t, std::int64_t> seen;
@@ -36,9 +36,12 @@ struct SumOfBoth : CoProcessFunction<std::int64_t, std::int64_t, std::int64_t, s
     add(value, context);
     if (value % 2 != 0) context.side(kOdd, value);
   }
-  void process_right(const std::int64_t& value, ProcessContext<std::int64_t>& context, Collector<std::int64_t>&) { add(value, context); }
+  void process_right(const std::int64_t& value, ProcessContext<std::int64_t>& context, Collector<std::int64_t>&) {
+    add(value, context);
+  }
   void on_timer(Timestamp time, ProcessContext<std::int64_t>& context, Collector<std::int64_t>& out) {
-    // What both sides have up to `time`: the watermark guarantees that it is complete, but not that nothing later is in.
+    // What both sides have up to `time`: the watermark guarantees that it is complete, but not that nothing later is
+    // in.
     std::int64_t entries = 0;
     seen.for_each([&](std::int64_t, std::int64_t count) { entries += count; });
     (void)entries;
@@ -57,7 +60,9 @@ struct Results {
 struct RunningSum : ProcessFunction<std::int64_t, std::int64_t, std::int64_t> {
   ValueState<std::int64_t> sum;
   void open(OpenContext<std::int64_t>& context) { sum = context.value_state<std::int64_t>({.name = "sum"}); }
-  void process(const std::int64_t& value, ProcessContext<std::int64_t>&, Collector<std::int64_t>& out) { out.collect(sum.mutate() += value); }
+  void process(const std::int64_t& value, ProcessContext<std::int64_t>&, Collector<std::int64_t>& out) {
+    out.collect(sum.mutate() += value);
+  }
 };
 
 struct Finished {
@@ -72,7 +77,8 @@ Finished run(const SimulationOptions& options, std::uint32_t parallelism, const 
   auto odd = std::make_shared<Committed>();
   auto sums = std::make_shared<Committed>();
   Pipeline pipeline({.name = "simulated", .parallelism = parallelism, .max_parallelism = 16});
-  if (!directory.empty()) pipeline.enable_checkpointing({.directory = directory, .interval = std::chrono::milliseconds(0)});
+  if (!directory.empty())
+    pipeline.enable_checkpointing({.directory = directory, .interval = std::chrono::milliseconds(0)});
   const auto key = [](std::int64_t value) { return value % 10; };
   const auto left = pipeline.from_source(numbers(0, 700)).uid("left");
   const auto right = pipeline.from_source(numbers(0, 900)).uid("right");
@@ -84,7 +90,10 @@ Finished run(const SimulationOptions& options, std::uint32_t parallelism, const 
   Simulation simulation(pipeline.graph(), pipeline.options(), options);
   const Status status = simulation.run();
   EXPECT_TRUE(status.is_ok()) << status.to_string();
-  return {{timers->sorted(), odd->sorted(), sums->sorted()}, simulation.describe(), simulation.checkpoints(), simulation.crashes()};
+  return {{timers->sorted(), odd->sorted(), sums->sorted()},
+          simulation.describe(),
+          simulation.checkpoints(),
+          simulation.crashes()};
 }
 
 Results expected() {
@@ -95,7 +104,8 @@ Results expected() {
     if (value < 700 && value % 2 != 0) results.odd.push_back(std::to_string(value));
   }
   for (std::int64_t window = 1; window <= 9; ++window)
-    for (std::int64_t key = 0; key < 10; ++key) results.timers.push_back(std::to_string((window * 100 - 1) * 100 + key));
+    for (std::int64_t key = 0; key < 10; ++key)
+      results.timers.push_back(std::to_string((window * 100 - 1) * 100 + key));
   std::sort(results.timers.begin(), results.timers.end());
   std::sort(results.odd.begin(), results.odd.end());
   std::sort(results.sums.begin(), results.sums.end());
@@ -115,7 +125,8 @@ TEST(Simulation, LosesAndDoublesNothingWhenItCrashesAnywhere) {
   for (std::uint64_t seed = 1; seed <= 12; ++seed) {
     const TemporaryDirectory directory("simulation-crash");
     const std::uint32_t parallelism = seed % 3 == 0 ? 1 : seed % 3 == 1 ? 2 : 5;
-    const Finished result = run({.seed = seed, .checkpoint_steps = 60, .crash_steps = 250, .max_crashes = 4}, parallelism, directory.path());
+    const Finished result = run({.seed = seed, .checkpoint_steps = 60, .crash_steps = 250, .max_crashes = 4},
+                                parallelism, directory.path());
     ASSERT_EQ(result.results, expected()) << result.description;
     crashes += result.crashes;
   }

@@ -42,7 +42,9 @@ class NotingOperator final : public Operator {
       notes_.note("record " + std::to_string(in.records[in.cursor]) + " of " + std::to_string(input));
     }
   }
-  [[nodiscard]] bool counts_for_watermark(std::size_t input) const noexcept override { return input == 0 || notes_.input_1_counts; }
+  [[nodiscard]] bool counts_for_watermark(std::size_t input) const noexcept override {
+    return input == 0 || notes_.input_1_counts;
+  }
   void on_input_watermark(std::size_t input, Timestamp time) override {
     notes_.maybe_throw("on_input_watermark");
     notes_.note("input " + std::to_string(input) + " " + text(time));
@@ -268,7 +270,8 @@ TEST_F(TaskTest, GivesUpADeclinedCheckpointAndTakesTheNext) {
   EXPECT_EQ(host_.snapshots, std::vector<std::uint64_t>{2});
 }
 
-// The letter about the declined checkpoint and the newer barrier race: barriers may be seen in one call before the letter.
+// The letter about the declined checkpoint and the newer barrier race: barriers may be seen in one call before the
+// letter.
 TEST_F(TaskTest, ABarrierOfADeclinedCheckpointAfterANewerOneIsNothing) {
   ASSERT_TRUE(task_.open().is_ok());
   send(0, Message::barrier(2));  // whoever is behind channel 0 never saw barrier 1
@@ -300,7 +303,8 @@ TEST_F(TaskTest, WakesAProducerThatAFullChannelRefused) {
 }
 
 TEST_F(TaskTest, ReportsWhatThrowsWithUidAndTask) {
-  for (const std::string where : {"process", "on_input_watermark", "on_watermark", "snapshot", "on_end", "on_checkpoint_complete"}) {
+  for (const std::string where :
+       {"process", "on_input_watermark", "on_watermark", "snapshot", "on_end", "on_checkpoint_complete"}) {
     SCOPED_TRACE(where);
     notes_ = Notes{};
     Task task{0, "the chain", host_};
@@ -336,7 +340,8 @@ TEST_F(TaskTest, ReportsWhatThrowsWithUidAndTask) {
       }
     }
     ASSERT_EQ(host_.failures.size(), 1U);
-    EXPECT_EQ(host_.failures[0], "operator 'op' task 3" + std::string(where == "process" ? ", record at source position 70" : "") +
+    EXPECT_EQ(host_.failures[0], "operator 'op' task 3" +
+                                     std::string(where == "process" ? ", record at source position 70" : "") +
                                      ": planned in " + where);
     EXPECT_FALSE(task.run()) << "a failed task does nothing more";
   }

@@ -49,9 +49,11 @@ ContextOptions with_side_output() {
 template <class Function, class In = Number>
 OperatorHarness::Options keyed(Function function, ContextOptions context = {}) {
   using Op = detail::KeyedProcessOperator<std::string, In, std::string, KeyOf, Function>;
-  OperatorHarness::Options options{
-      .make_operator = [function] { return std::make_unique<Op>(KeyOf{}, function); }, .inputs = 1, .outputs = {output_of<std::string>()}};
-  for (std::size_t side = 0; side < context.side_outputs.size(); ++side) options.outputs.push_back(output_of<std::string>());
+  OperatorHarness::Options options{.make_operator = [function] { return std::make_unique<Op>(KeyOf{}, function); },
+                                   .inputs = 1,
+                                   .outputs = {output_of<std::string>()}};
+  for (std::size_t side = 0; side < context.side_outputs.size(); ++side)
+    options.outputs.push_back(output_of<std::string>());
   options.context = std::move(context);
   return options;
 }
@@ -77,7 +79,8 @@ struct Count : ProcessFunction<std::string, Number, std::string> {
     ++by_digit.mutate(value % 10);
     if (value % 10 == 9) by_digit.clear();
     if (*count.get() == 50) count.clear();
-    out.collect(context.key() + " " + std::to_string(count.has_value() ? *count.get() : -1) + " " + std::to_string(by_digit.size()));
+    out.collect(context.key() + " " + std::to_string(count.has_value() ? *count.get() : -1) + " " +
+                std::to_string(by_digit.size()));
   }
 };
 
@@ -91,12 +94,15 @@ TEST(Process, KeepsStatePerKey) {
     ++by_digit[value % 10];
     if (value % 10 == 9) by_digit.clear();
     if (++count[key] == 50) count.erase(key);
-    expected.push_back(line(key + " " + std::to_string(count.contains(key) ? count[key] : -1) + " " + std::to_string(by_digit.size()), at(value)));
+    expected.push_back(
+        line(key + " " + std::to_string(count.contains(key) ? count[key] : -1) + " " + std::to_string(by_digit.size()),
+             at(value)));
   }
   expect_same_in_all_modes(keyed(Count{}), numbers(230), expected);
 }
 
-// A timer at the end of each 10 µs; it says how many records the window of its key had. Odd windows are called off again.
+// A timer at the end of each 10 µs; it says how many records the window of its key had. Odd windows are called off
+// again.
 struct Windows : ProcessFunction<std::string, Number, std::string> {
   MapState<Number, Number> windows;
   void open(OpenContext<std::string>& context) { windows = context.map_state<Number, Number>({.name = "windows"}); }
@@ -114,7 +120,8 @@ struct Windows : ProcessFunction<std::string, Number, std::string> {
     EXPECT_LT(context.watermark(), time);
     const Number window = time.time_since_epoch().count() / 10;
     const Number* count = windows.get(window);
-    out.collect(context.key() + " " + std::to_string(window) + ": " + (count == nullptr ? "none" : std::to_string(*count)));
+    out.collect(context.key() + " " + std::to_string(window) + ": " +
+                (count == nullptr ? "none" : std::to_string(*count)));
     windows.remove(window);
   }
 };
@@ -122,7 +129,8 @@ struct Windows : ProcessFunction<std::string, Number, std::string> {
 TEST(Process, FiresEventTimeTimersInOrderOfTimeThenKeyGroup) {
   std::vector<std::string> expected;
   for (Number window = 0; window < 20; window += 2)
-    for (const std::string& key : keys_in_order()) expected.push_back(line(key + " " + std::to_string(window) + ": 5", at(window * 10 + 9)));
+    for (const std::string& key : keys_in_order())
+      expected.push_back(line(key + " " + std::to_string(window) + ": 5", at(window * 10 + 9)));
   expect_same_in_all_modes(keyed(Windows{}), numbers(200, 10), expected);
 }
 
@@ -188,7 +196,9 @@ struct Sides : ProcessFunction<std::string, Number, std::string> {
     out.collect(std::to_string(value));
     context.event_time_timer(at(1000));
   }
-  void on_timer(Timestamp, ProcessContext<std::string>& context, Collector<std::string>&) { context.side(kBig, "timer of " + context.key()); }
+  void on_timer(Timestamp, ProcessContext<std::string>& context, Collector<std::string>&) {
+    context.side(kBig, "timer of " + context.key());
+  }
 };
 
 TEST(Process, PutsIntoSideOutputsWhatSomebodyListensTo) {
@@ -204,13 +214,18 @@ TEST(Process, PutsIntoSideOutputsWhatSomebodyListensTo) {
   ASSERT_TRUE(harness.push(0, batch));
   harness.end();
   EXPECT_EQ(harness.texts(0), (std::vector<std::string>{"4", "5", "6", "7", "8"}));
-  EXPECT_EQ(harness.texts(1), (std::vector<std::string>{"big 6", "big 7", "big 8", "timer of " + keys_in_order()[0], "timer of " + keys_in_order()[1]}));
+  EXPECT_EQ(harness.texts(1), (std::vector<std::string>{"big 6", "big 7", "big 8", "timer of " + keys_in_order()[0],
+                                                        "timer of " + keys_in_order()[1]}));
 }
 
 // A thousand timers due at once that write only into the side output: each call hands on a batch, not all of them.
 struct ManyTimers : ProcessFunction<std::string, Number, std::string> {
-  void process(const Number& value, ProcessContext<std::string>& context, Collector<std::string>&) { context.event_time_timer(at(value)); }
-  void on_timer(Timestamp, ProcessContext<std::string>& context, Collector<std::string>&) { context.side(kBig, context.key()); }
+  void process(const Number& value, ProcessContext<std::string>& context, Collector<std::string>&) {
+    context.event_time_timer(at(value));
+  }
+  void on_timer(Timestamp, ProcessContext<std::string>& context, Collector<std::string>&) {
+    context.side(kBig, context.key());
+  }
 };
 
 TEST(Process, TimersThatWriteIntoASideOutputStopWhenItIsFull) {
@@ -224,7 +239,8 @@ TEST(Process, TimersThatWriteIntoASideOutputStopWhenItIsFull) {
   }
   ASSERT_TRUE(harness.push(0, batch));
   Outbox out(2, 16);
-  for (const std::size_t output : {0, 1}) out.slot(output).make_batch = [] { return BatchPtr(std::make_unique<Batch<std::string>>()); };
+  for (const std::size_t output : {0, 1})
+    out.slot(output).make_batch = [] { return BatchPtr(std::make_unique<Batch<std::string>>()); };
   std::size_t calls = 0;
   std::size_t fired = 0;
   bool done = false;
@@ -252,7 +268,9 @@ struct Both : CoProcessFunction<std::string, Number, std::string, std::string> {
     out.collect(context.key() + " " + text + " after " + (last.has_value() ? *last.get() : "nothing"));
     last.set("right " + text);
   }
-  void on_timer(Timestamp, ProcessContext<std::string>& context, Collector<std::string>& out) { out.collect(context.key() + " timer: " + *last.get()); }
+  void on_timer(Timestamp, ProcessContext<std::string>& context, Collector<std::string>& out) {
+    out.collect(context.key() + " timer: " + *last.get());
+  }
 };
 struct RightKeyOf {
   std::string operator()(const std::string& text) const { return text; }
@@ -261,7 +279,9 @@ struct RightKeyOf {
 TEST(CoProcess, SharesStateAndTimersBetweenItsInputs) {
   using Op = detail::KeyedCoProcessOperator<std::string, Number, std::string, std::string, KeyOf, RightKeyOf, Both>;
   const OperatorHarness::Options options{
-      .make_operator = [] { return std::make_unique<Op>(KeyOf{}, RightKeyOf{}, Both{}); }, .inputs = 2, .outputs = {output_of<std::string>()}};
+      .make_operator = [] { return std::make_unique<Op>(KeyOf{}, RightKeyOf{}, Both{}); },
+      .inputs = 2,
+      .outputs = {output_of<std::string>()}};
   Script script;
   script.keyed(0, std::string("odd"), Number{1}, at(1));
   script.keyed(1, std::string("odd"), std::string("odd"), at(2));
@@ -270,14 +290,11 @@ TEST(CoProcess, SharesStateAndTimersBetweenItsInputs) {
   script.keyed(1, std::string("even"), std::string("even"), at(102));
   script.watermark(1, at(101));
   script.keyed(0, std::string("odd"), Number{103}, at(103));
-  const std::vector<std::string> expected{line("odd 1 after nothing", at(1)),
-                                          line("odd odd after left 1", at(2)),
-                                          line("even 4 after nothing", at(4)),
-                                          line("even even after left 4", at(102)),
-                                          line("odd timer: right odd", at(101)),
-                                          line("odd 103 after right odd", at(103)),
-                                          line("even timer: right even", at(104)),
-                                          line("odd timer: left 103", at(203))};
+  const std::vector<std::string> expected{
+      line("odd 1 after nothing", at(1)),      line("odd odd after left 1", at(2)),
+      line("even 4 after nothing", at(4)),     line("even even after left 4", at(102)),
+      line("odd timer: right odd", at(101)),   line("odd 103 after right odd", at(103)),
+      line("even timer: right even", at(104)), line("odd timer: left 103", at(203))};
   expect_same_in_all_modes(options, script, expected);
 }
 
@@ -299,8 +316,9 @@ TEST(Process, StateAndTimersMoveWithTheirKeys) {
   };
   using Op = detail::KeyedProcessOperator<std::string, Number, std::string, ModuloKey, PerKey>;
   const auto options = [](std::uint32_t task, std::uint32_t parallelism) {
-    OperatorHarness::Options made{
-        .make_operator = [] { return std::make_unique<Op>(ModuloKey{}, PerKey{}); }, .inputs = 1, .outputs = {output_of<std::string>()}};
+    OperatorHarness::Options made{.make_operator = [] { return std::make_unique<Op>(ModuloKey{}, PerKey{}); },
+                                  .inputs = 1,
+                                  .outputs = {output_of<std::string>()}};
     made.context.task_index = task;
     made.context.parallelism = parallelism;
     return made;
@@ -323,7 +341,8 @@ TEST(Process, StateAndTimersMoveWithTheirKeys) {
     all.merge(**stored);
   }
   std::vector<std::string> expected;
-  for (Number key = 0; key < 20; ++key) expected.push_back("k" + std::to_string(key) + "=" + std::to_string(10 * key + 20 * 45));
+  for (Number key = 0; key < 20; ++key)
+    expected.push_back("k" + std::to_string(key) + "=" + std::to_string(10 * key + 20 * 45));
   std::sort(expected.begin(), expected.end());
   for (const std::uint32_t parallelism : {1U, 2U, 3U}) {
     std::vector<std::string> fired;

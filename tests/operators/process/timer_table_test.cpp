@@ -19,7 +19,8 @@ class Rows final : public StateReader {
   [[nodiscard]] bool empty() const override { return rows.empty(); }
   [[nodiscard]] std::uint64_t checkpoint() const override { return 0; }
   Status get(std::span<const std::string>, std::vector<std::optional<std::string>>&) const override { return {}; }
-  Status scan(std::string_view prefix, const std::function<bool(std::string_view, std::string_view)>& visit) const override {
+  Status scan(std::string_view prefix,
+              const std::function<bool(std::string_view, std::string_view)>& visit) const override {
     for (auto row = rows.lower_bound(std::string(prefix)); row != rows.end() && row->first.starts_with(prefix); ++row)
       if (!visit(row->first, row->second)) break;
     return {};
@@ -43,7 +44,9 @@ StateContext::Options over(const std::shared_ptr<Rows>& rows, KeyGroupRange grou
   return options;
 }
 
-TimerTable::Timer timer(std::int64_t us, std::uint16_t group, std::string key) { return {Timestamp{Duration{us}}, group, std::move(key)}; }
+TimerTable::Timer timer(std::int64_t us, std::uint16_t group, std::string key) {
+  return {Timestamp{Duration{us}}, group, std::move(key)};
+}
 
 std::vector<TimerTable::Timer> all_of(TimerTable& table, TimerKind kind) {
   std::vector<TimerTable::Timer> timers;
@@ -53,7 +56,8 @@ std::vector<TimerTable::Timer> all_of(TimerTable& table, TimerKind kind) {
 
 TEST(TimerTable, GivesTimersByTimeAlsoBelowTheEpochAndComesBackWhole) {
   auto rows = std::make_shared<Rows>();
-  std::vector<TimerTable::Timer> event{timer(-5, 3, "b"), timer(0, 3, "a"), timer(0, 100, std::string("\0x", 2)), timer(7, 1, "")};
+  std::vector<TimerTable::Timer> event{timer(-5, 3, "b"), timer(0, 3, "a"), timer(0, 100, std::string("\0x", 2)),
+                                       timer(7, 1, "")};
   {
     const StateContext context(over(rows));
     TimerTable table(context, "string");
@@ -87,7 +91,8 @@ TEST(TimerTable, SaysWhenARowIsDamaged) {
   EXPECT_EQ(table.fault().code(), StatusCode::kDataLoss);
 }
 
-// Random adds, removes, pops, checkpoints that complete or are declined: what is stored is what was there at the freeze.
+// Random adds, removes, pops, checkpoints that complete or are declined: what is stored is what was there at the
+// freeze.
 TEST(TimerTable, StoresWhatWasThereAtTheFreeze) {
   for (std::uint64_t seed = 1; seed <= 200; ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
@@ -101,7 +106,8 @@ TEST(TimerTable, StoresWhatWasThereAtTheFreeze) {
     bool drained = false;
     StateDelta delta;
     for (int step = 0; step < 300; ++step) {
-      const auto any = timer(static_cast<std::int64_t>(random() % 8), static_cast<std::uint16_t>(random() % 3), std::string(random() % 3, 'k'));
+      const auto any = timer(static_cast<std::int64_t>(random() % 8), static_cast<std::uint16_t>(random() % 3),
+                             std::string(random() % 3, 'k'));
       switch (random() % 6) {
         case 0:
         case 1:

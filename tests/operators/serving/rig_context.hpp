@@ -1,10 +1,10 @@
 #pragma once
 /// What surrounds an operator, in the test's hand: executor, clock, stored state.
 
+#include <atomic>
 #include <cstdint>
 #include <deque>
 #include <functional>
-#include <atomic>
 #include <map>
 #include <memory>
 #include <optional>

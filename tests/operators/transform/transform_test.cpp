@@ -22,7 +22,8 @@ Timestamp at(int us) { return Timestamp{Duration{us}}; }
 
 template <class Op, class Out, class... Args>
 OperatorHarness::Options harness_of(Args... args) {
-  return {.make_operator = [args...] { return std::make_unique<Op>(args...); }, .inputs = 1, .outputs = {output_of<Out>()}};
+  return {
+      .make_operator = [args...] { return std::make_unique<Op>(args...); }, .inputs = 1, .outputs = {output_of<Out>()}};
 }
 
 Script plain(int count) {
@@ -53,7 +54,8 @@ const auto kRepeat = [](const int& value, Collector<std::string>& out) {
 TEST(Map, ToTheSameTypeKeepsOrderTimesAndPositions) {
   std::vector<std::string> expected;
   for (int value = 0; value < 300; ++value) expected.push_back(line(std::to_string(value * 2), value));
-  expect_same_in_all_modes(harness_of<detail::MapOperator<int, int, decltype(kTwice)>, int>(kTwice), timed(300), expected);
+  expect_same_in_all_modes(harness_of<detail::MapOperator<int, int, decltype(kTwice)>, int>(kTwice), timed(300),
+                           expected);
 }
 
 TEST(Map, ToAnotherTypeKeepsOrderTimesAndPositions) {
@@ -88,7 +90,8 @@ TEST(Filter, MovesRecordsThatOwnMemory) {
     script.record(0, text);
     if (text.size() % 2 != 0) expected.push_back(text);
   }
-  expect_same_in_all_modes(harness_of<detail::FilterOperator<std::string, decltype(kTextOdd)>, std::string>(kTextOdd), script, expected);
+  expect_same_in_all_modes(harness_of<detail::FilterOperator<std::string, decltype(kTextOdd)>, std::string>(kTextOdd),
+                           script, expected);
 }
 
 TEST(Filter, OfNothingAndOfEverything) {
@@ -161,9 +164,15 @@ void expect_cursor_at_failure(Function function) {
 
 TEST(Transforms, LeaveTheCursorAtTheRecordThatFailed) {
   const auto map_same = [](const int& value) { return value == 6 ? throw std::runtime_error("six") : value; };
-  const auto map_text = [](const int& value) -> std::string { return value == 6 ? throw std::runtime_error("six") : "x"; };
-  const auto filter = [](const int& value) -> bool { return value == 6 ? throw std::runtime_error("six") : value % 2 == 0; };
-  const auto flat_map = [](const int& value, Collector<int>& out) { out.collect(value == 6 ? throw std::runtime_error("six") : value); };
+  const auto map_text = [](const int& value) -> std::string {
+    return value == 6 ? throw std::runtime_error("six") : "x";
+  };
+  const auto filter = [](const int& value) -> bool {
+    return value == 6 ? throw std::runtime_error("six") : value % 2 == 0;
+  };
+  const auto flat_map = [](const int& value, Collector<int>& out) {
+    out.collect(value == 6 ? throw std::runtime_error("six") : value);
+  };
   expect_cursor_at_failure<detail::MapOperator<int, int, decltype(map_same)>, int>(map_same);
   expect_cursor_at_failure<detail::MapOperator<int, std::string, decltype(map_text)>, std::string>(map_text);
   expect_cursor_at_failure<detail::FilterOperator<int, decltype(filter)>, int>(filter);

@@ -20,7 +20,9 @@ const auto kTime = [](const int& value) { return at(value); };
 template <class Custom = std::nullptr_t>
 OperatorHarness::Options strategy(WatermarkOptions options, Custom custom = nullptr) {
   using Op = detail::WatermarkOperator<int, decltype(kTime), Custom>;
-  return {.make_operator = [=] { return std::make_unique<Op>(options, kTime, custom); }, .inputs = 1, .outputs = {output_of<int>()}};
+  return {.make_operator = [=] { return std::make_unique<Op>(options, kTime, custom); },
+          .inputs = 1,
+          .outputs = {output_of<int>()}};
 }
 
 void push(OperatorHarness& harness, std::initializer_list<int> values) {
@@ -41,7 +43,8 @@ TEST(Watermarks, MonotonousFollowTheNewestRecord) {
   EXPECT_EQ(harness.last_watermark(), at(8));
   push(harness, {20});
   EXPECT_EQ(harness.last_watermark(), at(19));
-  ASSERT_EQ(harness.outputs().front().to_string(), "3 @" + format_timestamp(at(3)) + " #3") << "records get their times";
+  ASSERT_EQ(harness.outputs().front().to_string(), "3 @" + format_timestamp(at(3)) + " #3")
+      << "records get their times";
 }
 
 TEST(Watermarks, BoundedStayBehindAndNeverFall) {
@@ -58,9 +61,10 @@ TEST(Watermarks, BoundedStayBehindAndNeverFall) {
 TEST(Watermarks, TimesAtTheBeginningOfTimeMakeNone) {
   const auto min = [](const int&) { return kMinTimestamp; };
   using Op = detail::WatermarkOperator<int, decltype(min), std::nullptr_t>;
-  OperatorHarness harness({.make_operator = [min] { return std::make_unique<Op>(bounded_out_of_orderness(Duration{10}), min, nullptr); },
-                           .inputs = 1,
-                           .outputs = {output_of<int>()}});
+  OperatorHarness harness(
+      {.make_operator = [min] { return std::make_unique<Op>(bounded_out_of_orderness(Duration{10}), min, nullptr); },
+       .inputs = 1,
+       .outputs = {output_of<int>()}});
   ASSERT_TRUE(harness.open().is_ok());
   push(harness, {1, 2});
   EXPECT_EQ(harness.last_watermark(), std::nullopt);

@@ -8,9 +8,10 @@ namespace weir {
 
 }  // namespace weir
 
-#define WEIR_CHECK(condition, message)                                                            \
-  do {                                                                                            \
-    if (!(condition)) [[unlikely]] ::weir::check_failed(#condition, message, __FILE__, __LINE__); \
+#define WEIR_CHECK(condition, message)                               \
+  do {                                                               \
+    if (!(condition)) [[unlikely]]                                   \
+      ::weir::check_failed(#condition, message, __FILE__, __LINE__); \
   } while (false)
 
 #ifdef NDEBUG

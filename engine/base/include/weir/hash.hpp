@@ -25,10 +25,8 @@ constexpr std::uint64_t hash_integer(std::uint64_t value) noexcept {
 }
 
 template <class Key>
-  requires std::integral<Key> || std::is_enum_v<Key>
-constexpr std::uint64_t hash_key(Key key) noexcept {
-  return hash_integer(static_cast<std::uint64_t>(key));
-}
+requires std::integral<Key> || std::is_enum_v<Key>
+constexpr std::uint64_t hash_key(Key key) noexcept { return hash_integer(static_cast<std::uint64_t>(key)); }
 template <std::floating_point Key>
 constexpr std::uint64_t hash_key(Key key) noexcept {
   const double value = key == 0 ? 0.0 : static_cast<double>(key);
@@ -74,12 +72,14 @@ struct KeyGroupRange {
   [[nodiscard]] constexpr bool contains(std::uint16_t group) const noexcept { return group >= first && group < end; }
   friend constexpr bool operator==(KeyGroupRange, KeyGroupRange) = default;
 };
-constexpr KeyGroupRange key_group_range(std::uint32_t index, std::uint32_t parallelism, std::uint32_t max_parallelism) noexcept {
+constexpr KeyGroupRange key_group_range(std::uint32_t index, std::uint32_t parallelism,
+                                        std::uint32_t max_parallelism) noexcept {
   return {static_cast<std::uint16_t>((index * max_parallelism + parallelism - 1) / parallelism),
           static_cast<std::uint16_t>(((index + 1) * max_parallelism + parallelism - 1) / parallelism)};
 }
 /// The task that owns `group`: the inverse of key_group_range.
-constexpr std::uint32_t owner_of_key_group(std::uint16_t group, std::uint32_t parallelism, std::uint32_t max_parallelism) noexcept {
+constexpr std::uint32_t owner_of_key_group(std::uint16_t group, std::uint32_t parallelism,
+                                           std::uint32_t max_parallelism) noexcept {
   return group * parallelism / max_parallelism;
 }
 

@@ -44,7 +44,8 @@ class [[nodiscard]] Result {
 
  private:
   void require() const {
-    if (!value_) [[unlikely]] check_failed("result.has_value()", status_.to_string().c_str(), __FILE__, __LINE__);
+    if (!value_) [[unlikely]]
+      check_failed("result.has_value()", status_.to_string().c_str(), __FILE__, __LINE__);
   }
   std::optional<T> value_;
   Status status_;

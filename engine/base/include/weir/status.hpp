@@ -40,7 +40,9 @@ class [[nodiscard]] Status {
   static Status invalid_argument(std::string message) { return {StatusCode::kInvalidArgument, std::move(message)}; }
   static Status not_found(std::string message) { return {StatusCode::kNotFound, std::move(message)}; }
   static Status already_exists(std::string message) { return {StatusCode::kAlreadyExists, std::move(message)}; }
-  static Status failed_precondition(std::string message) { return {StatusCode::kFailedPrecondition, std::move(message)}; }
+  static Status failed_precondition(std::string message) {
+    return {StatusCode::kFailedPrecondition, std::move(message)};
+  }
   static Status resource_exhausted(std::string message) { return {StatusCode::kResourceExhausted, std::move(message)}; }
   static Status unavailable(std::string message) { return {StatusCode::kUnavailable, std::move(message)}; }
   static Status data_loss(std::string message) { return {StatusCode::kDataLoss, std::move(message)}; }
@@ -75,7 +77,7 @@ class [[nodiscard]] Status {
 }  // namespace weir
 
 /// Returns from the enclosing function when `expression` (a Status) is not OK.
-#define WEIR_RETURN_IF_ERROR(expression)                       \
-  do {                                                         \
+#define WEIR_RETURN_IF_ERROR(expression)                                                        \
+  do {                                                                                          \
     if (::weir::Status weir_status_ = (expression); !weir_status_.is_ok()) return weir_status_; \
   } while (false)

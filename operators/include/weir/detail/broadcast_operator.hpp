@@ -11,7 +11,7 @@ namespace weir::detail {
 
 template <class Left, class Right, class Out, class Function>
 class BroadcastCoProcessOperator final : public Operator {
-  static constexpr bool kKeepsState = requires(Function& function, ByteWriter& writer, ByteReader& reader) {
+  static constexpr bool kKeepsState = requires(Function & function, ByteWriter& writer, ByteReader& reader) {
     function.weir_write(writer);
     function.weir_read(reader);
   };
@@ -26,7 +26,8 @@ class BroadcastCoProcessOperator final : public Operator {
         if (name != "broadcast-state") continue;
         ByteReader reader(bytes);
         function_.weir_read(reader);
-        if (!reader.ok()) return Status::data_loss("broadcast state of " + std::to_string(bytes.size()) + " bytes cannot be read");
+        if (!reader.ok())
+          return Status::data_loss("broadcast state of " + std::to_string(bytes.size()) + " bytes cannot be read");
       }
     }
     return {};

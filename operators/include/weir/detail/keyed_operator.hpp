@@ -33,7 +33,8 @@ class KeyedOperatorCore : public Operator {
 
   bool on_timer_tick(Timestamp now, Outbox& out) final {
     if (!fire(detail::TimerKind::kProcessingTime, now, out)) return false;
-    if (const auto* timer = timers_->first(detail::TimerKind::kProcessingTime)) context_.context_->schedule(timer->time);
+    if (const auto* timer = timers_->first(detail::TimerKind::kProcessingTime))
+      context_.context_->schedule(timer->time);
     return true;
   }
 
@@ -53,7 +54,8 @@ class KeyedOperatorCore : public Operator {
     for (std::size_t index = batch.cursor; index < size && collector.size() < room; batch.cursor = ++index) {
       const Record& record = records[index];
       decltype(auto) key = key_of(record);
-      static_assert(std::is_same_v<std::remove_cvref_t<decltype(key)>, K>, "the key function and the process function name different key types");
+      static_assert(std::is_same_v<std::remove_cvref_t<decltype(key)>, K>,
+                    "the key function and the process function name different key types");
       context_.current_.key = &key;
       context_.current_.hash = hashes[index];
       context_.timestamp_ = has_times ? batch.timestamps[index] : kMinTimestamp;
@@ -92,8 +94,7 @@ class KeyedOperatorCore : public Operator {
 namespace detail {
 
 template <class K, class In, class Out, class KeyOf, class Function>
-class KeyedProcessOperator final
-    : public KeyedOperatorCore<K, Out, Function> {
+class KeyedProcessOperator final : public KeyedOperatorCore<K, Out, Function> {
   using Core = KeyedOperatorCore<K, Out, Function>;
 
  public:
@@ -110,8 +111,7 @@ class KeyedProcessOperator final
 };
 
 template <class K, class Left, class Right, class Out, class LeftKeyOf, class RightKeyOf, class Function>
-class KeyedCoProcessOperator final
-    : public KeyedOperatorCore<K, Out, Function> {
+class KeyedCoProcessOperator final : public KeyedOperatorCore<K, Out, Function> {
   using Core = KeyedOperatorCore<K, Out, Function>;
 
  public:

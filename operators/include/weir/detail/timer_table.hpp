@@ -1,9 +1,9 @@
 #pragma once
 /// Timers as state: which keys want to be called at which event or processing time.
 ///
-/// Kept in memory in the order in which they fire (time, key group, key bytes: the same at any parallelism) and written back at
-/// checkpoints like any state. Row: [key group, u16 big-endian][kind][varint length, key bytes][time, u64 big-endian with
-/// the sign bit flipped] → nothing.
+/// Kept in memory in the order in which they fire (time, key group, key bytes: the same at any parallelism) and written
+/// back at checkpoints like any state. Row: [key group, u16 big-endian][kind][varint length, key bytes][time, u64
+/// big-endian with the sign bit flipped] → nothing.
 
 #include <cstdint>
 #include <map>
@@ -52,7 +52,8 @@ class TimerTable final : public StateTable {
   void evict(std::size_t /*target_bytes*/) override {}
   [[nodiscard]] Status fault() const override { return fault_; }
   [[nodiscard]] Result<std::string> query_json(std::string_view key_text) const override;
-  [[nodiscard]] Result<std::string> query_stored_json(std::string_view key_text, std::uint64_t& checkpoint) const override;
+  [[nodiscard]] Result<std::string> query_stored_json(std::string_view key_text,
+                                                      std::uint64_t& checkpoint) const override;
   Status list_json(JsonWriter& json, std::string_view prefix, std::size_t limit, std::string& cursor) const override;
 
  private:

@@ -71,7 +71,8 @@ class FilterOperator final : public Operator {
     auto& batch = static_cast<Batch<T>&>(*in);
     batch.hashes.clear();
     if (!out.can_pass()) return;  // the outbox still holds results: come back when they are gone
-    const std::size_t kept = batch.timestamps.empty() && batch.positions.empty() ? compact(batch) : compact_with_columns(batch);
+    const std::size_t kept =
+        batch.timestamps.empty() && batch.positions.empty() ? compact(batch) : compact_with_columns(batch);
     batch.records.truncate(kept);
     if (kept == 0) {
       batch.clear();
