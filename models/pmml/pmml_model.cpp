@@ -33,6 +33,7 @@ PmmlModel::PmmlModel(std::unique_ptr<Compiled> compiled) : compiled_(std::move(c
   const std::string primary = unit.target.empty() ? "predictedValue" : unit.target;
   add(primary, own(primary) != nullptr ? *own(primary) : predicted);
   for (const NamedOutput& output : unit.outputs) add(output.name, output.operand);
+  declared_outputs_ = outputs_.size();
   if (unit.answer.probabilities != 0)
     for (std::size_t i = 0; i < unit.answer.categories.size(); ++i)
       add("probability(" + unit.answer.categories[i].label + ")",

@@ -26,6 +26,7 @@ class PmmlModel final : public Model {
   explicit PmmlModel(std::unique_ptr<Compiled> compiled);
   [[nodiscard]] std::span<const Field> inputs() const noexcept override { return inputs_; }
   [[nodiscard]] std::span<const Field> outputs() const noexcept override { return outputs_; }
+  [[nodiscard]] std::size_t declared_outputs() const noexcept override { return declared_outputs_; }
   [[nodiscard]] std::string summary() const override;
   [[nodiscard]] std::size_t memory_bytes() const noexcept override;
   [[nodiscard]] Result<std::shared_ptr<const Scorer>> bind(const FeatureSchema& features,
@@ -40,6 +41,7 @@ class PmmlModel final : public Model {
   std::vector<std::size_t> input_treatments_;
   std::vector<Field> outputs_;
   std::vector<Operand> output_operands_;
+  std::size_t declared_outputs_ = 0;
 };
 
 /// How a field of that type travels to and from a job.

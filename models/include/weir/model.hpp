@@ -129,6 +129,11 @@ class Model : public std::enable_shared_from_this<Model> {
   [[nodiscard]] virtual std::span<const Field> inputs() const noexcept = 0;
   /// Everything the model can answer, the primary result first.
   [[nodiscard]] virtual std::span<const Field> outputs() const noexcept = 0;
+  /// How many of `outputs()`, from the front, the model itself declares; the rest are names that weir adds.
+  [[nodiscard]] virtual std::size_t declared_outputs() const noexcept { return outputs().size(); }
+  /// For a model of baskets, the field that tells which rows of a table are one basket; else empty. Such a model is
+  /// given a basket as one row: the texts of its rows joined by line feeds.
+  [[nodiscard]] virtual std::string_view group_field() const noexcept { return {}; }
   /// One line for people: `TreeModel, classification, 11 inputs`.
   [[nodiscard]] virtual std::string summary() const = 0;
   /// Approximate bytes held.
