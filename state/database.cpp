@@ -7,7 +7,6 @@
 #include <span>
 
 #include <rocksdb/cache.h>
-#include <rocksdb/convenience.h>
 #include <rocksdb/db.h>
 #include <rocksdb/env.h>
 #include <rocksdb/file_checksum.h>
@@ -20,6 +19,7 @@
 #include <weir/check.hpp>
 
 #include "state/filesystem.hpp"
+#include "state/rocksdb_border.hpp"
 
 namespace weir {
 namespace {
@@ -28,35 +28,11 @@ constexpr std::size_t kBlockCacheBytes = std::size_t{32} << 20;
 constexpr std::size_t kSstBytes = std::size_t{64} << 20;
 constexpr int kOpenFiles = 256;
 
-Status convert(std::string_view what, const rocksdb::Status& status) {
-  if (status.ok()) return {};
-  const std::string message = std::string(what) + ": " + status.ToString();
-  if (status.IsCorruption()) return Status::data_loss(message);
-  if (status.IsNoSpace()) return Status::resource_exhausted(message);
-  return Status::io_error(message);
-}
-
-rocksdb::Slice slice_of(std::string_view bytes) { return {bytes.data(), bytes.size()}; }
-std::string_view view_of(const rocksdb::Slice& slice) { return {slice.data(), slice.size()}; }
-
 // The first eight bytes as a number that orders as they do; shorter keys as if zeros followed.
 std::uint64_t head_of(std::string_view key) noexcept {
   std::uint64_t head = 0;
   std::memcpy(&head, key.data(), std::min(key.size(), sizeof head));
   return __builtin_bswap64(head);
-}
-
-// What RocksDB has to say comes back as a Status; its log would only fill the disk.
-class SilentLogger final : public rocksdb::Logger {
- public:
-  using rocksdb::Logger::Logv;
-  void Logv(const char* /*format*/, va_list /*arguments*/) override {}
-};
-
-rocksdb::CompressionType compression() {
-  const auto supported = rocksdb::GetSupportedCompressions();
-  const bool has_lz4 = std::find(supported.begin(), supported.end(), rocksdb::kLZ4Compression) != supported.end();
-  return has_lz4 ? rocksdb::kLZ4Compression : rocksdb::kNoCompression;
 }
 
 rocksdb::ColumnFamilyOptions family_options(const std::shared_ptr<rocksdb::Cache>& cache) {
@@ -70,7 +46,7 @@ rocksdb::ColumnFamilyOptions family_options(const std::shared_ptr<rocksdb::Cache
   options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
   options.write_buffer_size = std::size_t{64} << 10;  // stays empty
   options.arena_block_size = 4096;
-  options.compression = compression();
+  options.compression = fast_compression();
   options.target_file_size_base = kSstBytes;
   options.level_compaction_dynamic_level_bytes = true;
   return options;
@@ -113,8 +89,8 @@ class RocksDatabase final : public Database, public std::enable_shared_from_this
     for (const StoredState& state : states) descriptors.emplace_back(family_name(state), family_options(cache_));
     rocksdb::DB* database = nullptr;
     std::vector<rocksdb::ColumnFamilyHandle*> handles;
-    WEIR_RETURN_IF_ERROR(convert("open the state database '" + path + "'",
-                                 rocksdb::DB::Open(database_options(), path, descriptors, &handles, &database)));
+    WEIR_RETURN_IF_ERROR(from_rocksdb("open the state database '" + path + "'",
+                                      rocksdb::DB::Open(database_options(), path, descriptors, &handles, &database)));
     database_.reset(database);
     database->GetEnv()->LowerThreadPoolCPUPriority(rocksdb::Env::LOW);
     database->GetEnv()->LowerThreadPoolCPUPriority(rocksdb::Env::HIGH);
@@ -144,8 +120,9 @@ class RocksDatabase final : public Database, public std::enable_shared_from_this
   Status add(const StateDescriptor& descriptor) override {
     StoredState state{descriptor, next_family_++};
     rocksdb::ColumnFamilyHandle* handle = nullptr;
-    WEIR_RETURN_IF_ERROR(convert("add " + descriptor.label() + " to the state database",
-                                 database_->CreateColumnFamily(family_options(cache_), family_name(state), &handle)));
+    WEIR_RETURN_IF_ERROR(
+        from_rocksdb("add " + descriptor.label() + " to the state database",
+                     database_->CreateColumnFamily(family_options(cache_), family_name(state), &handle)));
     const std::lock_guard lock(mutex_);
     families_.insert_or_assign({descriptor.uid, descriptor.name}, Family{std::move(state), own(handle)});
     return {};
@@ -157,8 +134,8 @@ class RocksDatabase final : public Database, public std::enable_shared_from_this
         ++family;
         continue;
       }
-      WEIR_RETURN_IF_ERROR(convert("drop " + family->second.state.descriptor.label(),
-                                   database_->DropColumnFamily(family->second.handle.get())));
+      WEIR_RETURN_IF_ERROR(from_rocksdb("drop " + family->second.state.descriptor.label(),
+                                        database_->DropColumnFamily(family->second.handle.get())));
       family = families_.erase(family);
     }
     return {};
@@ -183,7 +160,7 @@ class RocksDatabase final : public Database, public std::enable_shared_from_this
     }
     if (arguments.empty()) return {};
     WEIR_RETURN_IF_ERROR(filesystem.before("ingest", scratch));
-    return convert("ingest changed state", database_->IngestExternalFiles(arguments));
+    return from_rocksdb("ingest changed state", database_->IngestExternalFiles(arguments));
   }
 
   Status clone(const std::string& path) override {
@@ -196,7 +173,7 @@ class RocksDatabase final : public Database, public std::enable_shared_from_this
     rocksdb::Status status = attempt();
     // RocksDB 7.8 may roll its own manifest between listing and copying it; the next attempt finds the new one.
     if (status.IsPathNotFound() || status.IsNotFound() || status.IsIOError()) status = attempt();
-    return convert("clone the state database to '" + path + "'", status);
+    return from_rocksdb("clone the state database to '" + path + "'", status);
   }
 
   void publish(std::uint64_t checkpoint_id) override {
@@ -279,7 +256,7 @@ class RocksDatabase final : public Database, public std::enable_shared_from_this
         writer.reset();
       }
     }
-    return convert("write the changes of " + family.state.descriptor.label(), status);
+    return from_rocksdb("write the changes of " + family.state.descriptor.label(), status);
   }
 
   std::shared_ptr<rocksdb::Cache> cache_;
@@ -291,14 +268,6 @@ class RocksDatabase final : public Database, public std::enable_shared_from_this
   std::uint64_t published_ = 0;                         // guarded by mutex_
   std::shared_ptr<rocksdb::ColumnFamilyHandle> default_family_;
 };
-
-// The least string greater than all that start with `prefix`; empty when there is none.
-std::string end_of_prefix(std::string_view prefix) {
-  std::string end(prefix);
-  while (!end.empty() && static_cast<unsigned char>(end.back()) == 0xff) end.pop_back();
-  if (!end.empty()) end.back() = static_cast<char>(static_cast<unsigned char>(end.back()) + 1);
-  return end;
-}
 
 class RocksReader final : public StateReader {
  public:
@@ -326,7 +295,7 @@ class RocksReader final : public StateReader {
       if (statuses[i].ok())
         values[i] = std::move(found[i]);
       else if (!statuses[i].IsNotFound())
-        return convert(what("read"), statuses[i]);
+        return from_rocksdb(what("read"), statuses[i]);
     }
     return {};
   }
@@ -340,7 +309,7 @@ class RocksReader final : public StateReader {
     const std::unique_ptr<rocksdb::Iterator> row(database_->database().NewIterator(view.options, view.family.get()));
     for (row->Seek(slice_of(prefix)); row->Valid(); row->Next())
       if (!visit(view_of(row->key()), view_of(row->value()))) return {};
-    return convert(what("scan"), row->status());
+    return from_rocksdb(what("scan"), row->status());
   }
 
  private:

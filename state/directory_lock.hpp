@@ -3,6 +3,7 @@
 /// process ends, however it ends.
 
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include <weir/result.hpp>
@@ -12,7 +13,7 @@ namespace weir {
 class DirectoryLock {
  public:
   /// kFailedPrecondition when somebody holds it; the message says who.
-  static Result<DirectoryLock> take(const std::string& directory);
+  static Result<DirectoryLock> take(const std::string& directory, std::string_view what = "job directory");
   DirectoryLock(DirectoryLock&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
   DirectoryLock& operator=(DirectoryLock&& other) noexcept {
     std::swap(fd_, other.fd_);
