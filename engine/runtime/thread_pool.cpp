@@ -8,6 +8,8 @@
 #include <algorithm>
 #include <string>
 
+#include "engine/runtime/lane.hpp"
+
 namespace weir::runtime {
 
 void lower_thread_priority() noexcept {
@@ -39,6 +41,10 @@ Status ThreadPool::submit(std::string_view what, std::function<void()> job) {
   }
   changed_.notify_one();
   return {};
+}
+
+std::unique_ptr<Executor> ThreadPool::lane(std::string name, std::uint32_t threads) {
+  return std::make_unique<Lane>(std::move(name), threads);
 }
 
 void ThreadPool::stop() {

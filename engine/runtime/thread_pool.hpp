@@ -4,7 +4,9 @@
 #include <condition_variable>
 #include <deque>
 #include <functional>
+#include <memory>
 #include <mutex>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -20,6 +22,7 @@ class ThreadPool final : public Executor {
   explicit ThreadPool(std::uint32_t threads);
   ~ThreadPool() override;
   Status submit(std::string_view what, std::function<void()> job) override;
+  std::unique_ptr<Executor> lane(std::string name, std::uint32_t threads) override;
   // Refuses new jobs, runs those queued, joins.
   void stop();
 
