@@ -1,5 +1,7 @@
 // What a job says of itself: status, metrics, the pipeline and its position as JSON.
 
+#include <algorithm>
+
 #include <weir/json.hpp>
 
 #include "engine/http/metrics_text.hpp"
@@ -102,10 +104,17 @@ std::string Job::Impl::metrics() const {
     }
   }
   metrics_.for_each([&](const std::string& name, const std::string& uid, std::uint32_t task, std::int64_t value) {
-    const std::string full = "weir_operator_" + name;
+    // `name` or `name{label=value`, see OperatorContext::metric.
+    const std::size_t brace = std::min(name.find('{'), name.size());
+    const std::string full = "weir_operator_" + name.substr(0, brace);
     text.family(full, "see the operator's documentation",
-                name.ends_with("_total") ? MetricType::kCounter : MetricType::kGauge);
-    text.sample(full, {{"uid", uid}, {"task", std::to_string(task)}}, static_cast<double>(value));
+                full.ends_with("_total") ? MetricType::kCounter : MetricType::kGauge);
+    http::MetricLabels labels{{"uid", uid}, {"task", std::to_string(task)}};
+    if (brace != name.size()) {
+      const std::size_t equals = name.find('=', brace);
+      labels.emplace_back(name.substr(brace + 1, equals - brace - 1), name.substr(equals + 1));
+    }
+    text.sample(full, labels, static_cast<double>(value));
   });
   if (http_) {
     const http::HttpCounters http = http_->counters();

@@ -146,36 +146,59 @@ void Execution::schedule_wake(Task& task, Timestamp processing_time) {
   timer_changed_.notify_one();
 }
 
-std::optional<Timestamp> Execution::next_wake() const {
-  const std::lock_guard lock(timer_mutex_);
-  if (wakes_.empty()) return std::nullopt;
-  return wakes_.begin()->first;
+void Execution::schedule_poll(std::function<void()> waker, std::int64_t monotonic_ns) {
+  {
+    const std::lock_guard lock(timer_mutex_);
+    polls_.emplace(monotonic_ns, std::move(waker));
+  }
+  timer_changed_.notify_one();
 }
 
-void Execution::wake_due() {
-  const Timestamp now = setup_.clock->now();
+std::optional<Timestamp> Execution::next_wake() const {
   const std::lock_guard lock(timer_mutex_);
+  std::optional<Timestamp> next;
+  if (!wakes_.empty()) next = wakes_.begin()->first;
+  if (!polls_.empty()) {
+    const std::int64_t wait_ns = polls_.begin()->first - setup_.clock->monotonic_ns();
+    const Timestamp at = setup_.clock->now() + Duration{(std::max<std::int64_t>(wait_ns, 0) + 999) / 1000};
+    if (!next || at < *next) next = at;
+  }
+  return next;
+}
+
+// Wakes those due; how long the next one has to wait, if there is one.
+std::optional<Duration> Execution::wake_due_locked() {
+  const Timestamp now = setup_.clock->now();
   while (!wakes_.empty() && wakes_.begin()->first <= now) {
     wakes_.begin()->second->request_tick();
     wakes_.erase(wakes_.begin());
   }
+  std::optional<Duration> wait;
+  if (!wakes_.empty()) wait = wakes_.begin()->first - now;
+  if (polls_.empty()) return wait;
+  const std::int64_t now_ns = setup_.clock->monotonic_ns();
+  while (!polls_.empty() && polls_.begin()->first <= now_ns) {
+    polls_.begin()->second();
+    polls_.erase(polls_.begin());
+  }
+  if (polls_.empty()) return wait;
+  const Duration by_poll{(polls_.begin()->first - now_ns + 999) / 1000};
+  return wait ? std::min(*wait, by_poll) : by_poll;
+}
+
+void Execution::wake_due() {
+  const std::lock_guard lock(timer_mutex_);
+  wake_due_locked();
 }
 
 void Execution::timer_loop() {
   std::unique_lock lock(timer_mutex_);
   while (!timer_stopping_) {
-    if (wakes_.empty()) {
+    if (const std::optional<Duration> wait = wake_due_locked()) {
+      timer_changed_.wait_for(lock, std::min<Duration>(*wait, std::chrono::hours(1)));
+    } else {
       timer_changed_.wait(lock);
-      continue;
     }
-    const Timestamp now = setup_.clock->now();
-    const Timestamp due = wakes_.begin()->first;
-    if (due <= now) {
-      wakes_.begin()->second->request_tick();
-      wakes_.erase(wakes_.begin());
-      continue;
-    }
-    timer_changed_.wait_for(lock, std::min<Duration>(due - now, std::chrono::hours(1)));
   }
 }
 

@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <thread>
 #include <vector>
 
@@ -64,6 +65,7 @@ class Execution final : public TaskHost {
   void task_ended(Task& task) override;
   void task_failed(Task& task, Status status) override;
   void schedule_wake(Task& task, Timestamp processing_time) override;
+  void schedule_poll(std::function<void()> waker, std::int64_t monotonic_ns) override;
   Metric& metric(std::string_view name, const std::string& uid, std::uint32_t task_index) override;
   [[nodiscard]] const Clock& clock() const override { return *setup_.clock; }
   [[nodiscard]] Executor& executor() override { return *setup_.executor; }
@@ -72,6 +74,7 @@ class Execution final : public TaskHost {
   void build_tasks();
   void build_channels();
   void timer_loop();
+  std::optional<Duration> wake_due_locked();
 
   Setup setup_;
   Status reader_fault_;
@@ -84,7 +87,9 @@ class Execution final : public TaskHost {
   mutable std::mutex timer_mutex_;
   std::condition_variable timer_changed_;
   std::multimap<Timestamp, Task*> wakes_;  // guarded by timer_mutex_; at most one per stage matters
-  bool timer_stopping_ = false;            // guarded by timer_mutex_
+  // By the monotonic clock; guarded by timer_mutex_; at most one per stage matters.
+  std::multimap<std::int64_t, std::function<void()>> polls_;
+  bool timer_stopping_ = false;  // guarded by timer_mutex_
   std::thread timer_;
 };
 

@@ -42,6 +42,12 @@ void StageContext::schedule(Timestamp processing_time) {
   host_.schedule_wake(task_, processing_time);
 }
 
+void StageContext::wake_at(std::int64_t monotonic_ns) {
+  if (monotonic_ns >= stage_.next_wake_ns) return;
+  stage_.next_wake_ns = monotonic_ns;
+  host_.schedule_poll(task_.waker_for(stage_), monotonic_ns);
+}
+
 Stage::Stage(Options stage_options, Task& task, TaskHost& host)
     : options(std::move(stage_options)),
       context(*this, task, host),
@@ -49,6 +55,7 @@ Stage::Stage(Options stage_options, Task& task, TaskHost& host)
       pending(std::max<std::uint32_t>(1, options.node->inputs)),
       pending_from(pending.size(), nullptr),
       task_(task),
+      host_(host),
       by_output_(options.node->outputs.size()),
       copies_(options.node->outputs.size()) {
   for (std::size_t output = 0; output < options.node->outputs.size(); ++output)
@@ -169,8 +176,8 @@ bool Stage::step_control() {
     case Control::Kind::kTimerTick: done = op->on_timer_tick(control.time(), outbox); break;
     case Control::Kind::kEnd: done = op->on_end(outbox); break;
     case Control::Kind::kBarrier: begin_snapshot(); break;
-    case Control::Kind::kIdle:
-    case Control::Kind::kActive: break;
+    case Control::Kind::kIdle: done = op->on_idle(true, outbox); break;
+    case Control::Kind::kActive: done = op->on_idle(false, outbox); break;
   }
   in_call_ = false;
   const bool moved = done || !outbox.empty();
@@ -184,7 +191,7 @@ bool Stage::step_control() {
       break;
     case Control::Kind::kIdle:
     case Control::Kind::kActive:
-      if (op->forwards_watermark()) forward(control);
+      if (op->forwards_idle()) forward(control);
       break;
     case Control::Kind::kBarrier:
     case Control::Kind::kEnd: forward(control); break;
@@ -193,6 +200,7 @@ bool Stage::step_control() {
 }
 
 PollResult Stage::poll() {
+  if (next_wake_ns != kNoWake && next_wake_ns <= host_.clock().monotonic_ns()) next_wake_ns = kNoWake;
   in_call_ = true;
   const PollResult result = op->poll(outbox);
   in_call_ = false;

@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <string>
@@ -56,6 +57,7 @@ class StageContext final : public OperatorContext {
   [[nodiscard]] std::optional<std::size_t> side_output(std::string_view name) const noexcept override;
   Metric& metric(std::string_view name) override;
   void schedule(Timestamp processing_time) override;
+  void wake_at(std::int64_t monotonic_ns) override;
 
  private:
   Stage& stage_;
@@ -65,6 +67,7 @@ class StageContext final : public OperatorContext {
 
 class Stage {
  public:
+  static constexpr std::int64_t kNoWake = std::numeric_limits<std::int64_t>::max();
   struct Options {
     const NodeSpec* node = nullptr;  // lives as long as the job
     std::uint32_t task_index = 0;
@@ -131,6 +134,7 @@ class Stage {
   std::vector<std::unique_ptr<Emitter>> emitters;
   Timestamp watermark = kMinTimestamp;  // handled by the operator
   Timestamp next_tick = kMaxTimestamp;  // processing time asked for
+  std::int64_t next_wake_ns = kNoWake;  // monotonic time asked for
   std::atomic<bool> poll_requested{false};
 
  private:
@@ -145,6 +149,7 @@ class Stage {
   void settle(std::size_t input);
 
   Task& task_;
+  TaskHost& host_;
   Stage* next_ = nullptr;
   Stage* previous_ = nullptr;
   std::vector<Control> controls_;

@@ -33,6 +33,7 @@ class TaskHost {
   virtual void task_ended(Task& task) = 0;
   virtual void task_failed(Task& task, Status status) = 0;
   virtual void schedule_wake(Task& task, Timestamp processing_time) = 0;
+  virtual void schedule_poll(std::function<void()> waker, std::int64_t monotonic_ns) = 0;
   virtual Metric& metric(std::string_view name, const std::string& uid, std::uint32_t task_index) = 0;
   [[nodiscard]] virtual const Clock& clock() const = 0;
   [[nodiscard]] virtual Executor& executor() = 0;

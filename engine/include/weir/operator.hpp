@@ -10,6 +10,7 @@
 /// A call handles what it can and returns; it never blocks and should return within about a millisecond. What it cannot
 /// finish (its outbox is full, a model is still loading) it leaves, and is called again.
 
+#include <algorithm>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -172,8 +173,19 @@ class OperatorContext {
   /// A metric `weir_operator_<name>{uid,task}`; lives as long as the job. `name` in snake_case with its unit, `_total`
   /// for counters.
   virtual Metric& metric(std::string_view name) = 0;
+  /// The same with one more label, which must have few values: `weir_operator_<name>{uid,task,<label>="value"}`.
+  Metric& metric(std::string_view name, std::string_view label, std::string_view value) {
+    return metric(std::string(name) + '{' + std::string(label) + '=' + std::string(value));
+  }
   /// Asks for on_timer_tick() at or after this time of clock().now(). One request at a time: the earliest counts.
   virtual void schedule(Timestamp processing_time) = 0;
+  /// Asks for poll() at or after this time of clock().monotonic_ns(), whatever the clock on the wall does. One request
+  /// at a time: the earliest counts. Where nobody watches the monotonic clock (in tests), on_timer_tick() is called
+  /// instead.
+  virtual void wake_at(std::int64_t monotonic_ns) {
+    const std::int64_t wait_ns = std::max<std::int64_t>(0, monotonic_ns - clock().monotonic_ns());
+    schedule(clock().now() + Duration{(wait_ns + 999) / 1000});
+  }
 };
 
 enum class PollResult : unsigned char {
@@ -207,6 +219,10 @@ class Operator {
   virtual bool on_watermark(Timestamp /*watermark*/, Outbox& /*out*/) { return true; }
   /// False for operators that make their own watermarks: only the end of the stream (kMaxTimestamp) passes them.
   [[nodiscard]] virtual bool forwards_watermark() const noexcept { return true; }
+  /// The stream before it fell idle (true) or is back. False: not finished; call again. When true is returned the mark
+  /// goes on to the next operator, if forwards_idle().
+  virtual bool on_idle(bool /*idle*/, Outbox& /*out*/) { return true; }
+  [[nodiscard]] virtual bool forwards_idle() const noexcept { return forwards_watermark(); }
   /// Processing time asked for by OperatorContext::schedule has come. False: outbox full; call again.
   virtual bool on_timer_tick(Timestamp /*now*/, Outbox& /*out*/) { return true; }
   /// All inputs have ended (after the watermark kMaxTimestamp). False: call again.

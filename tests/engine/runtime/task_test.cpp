@@ -87,6 +87,7 @@ class Host final : public TaskHost {
   void task_ended(Task&) override { ++ended; }
   void task_failed(Task&, Status status) override { failures.push_back(status.message()); }
   void schedule_wake(Task&, Timestamp) override {}
+  void schedule_poll(std::function<void()>, std::int64_t) override {}
   Metric& metric(std::string_view, const std::string&, std::uint32_t) override { return metric_; }
   [[nodiscard]] const Clock& clock() const override { return system_clock(); }
   [[nodiscard]] Executor& executor() override { return executor_; }
