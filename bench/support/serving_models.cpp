@@ -3,26 +3,10 @@
 #include <charconv>
 #include <utility>
 
+#include "bench/support/random.hpp"
+
 namespace weir::bench {
 namespace {
-
-/// splitmix64: small, seedable and the same everywhere (the distributions of <random> are not).
-class Random {
- public:
-  explicit Random(std::uint64_t seed) noexcept : state_(seed) {}
-  /// Uniform enough in [0, bound) for bounds far below 2^64.
-  std::uint64_t below(std::uint64_t bound) noexcept {
-    std::uint64_t value = state_ += 0x9e3779b97f4a7c15ULL;
-    value = (value ^ (value >> 30)) * 0xbf58476d1ce4e5b9ULL;
-    value = (value ^ (value >> 27)) * 0x94d049bb133111ebULL;
-    return (value ^ (value >> 31)) % bound;
-  }
-  /// A multiple of 1/16 in [0, 16).
-  double sixteenths() noexcept { return static_cast<double>(below(256)) / 16; }
-
- private:
-  std::uint64_t state_;
-};
 
 std::string number(double value) {
   char text[32];
