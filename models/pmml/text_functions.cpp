@@ -166,7 +166,7 @@ double format_datetime(const Instruction& at, Frame& frame) noexcept {
 double text_function(const Instruction& at, Frame& frame) noexcept {
   if (at.op == Op::kConcat) return concat(at, frame);
   const bool several = at.op == Op::kSubstring || at.op == Op::kReplace;
-  const std::uint32_t* arguments = frame.tables->arguments.data() + at.a;
+  const std::uint32_t* arguments = several ? frame.tables->arguments.data() + at.a : nullptr;
   const double a = frame.slots[several ? arguments[0] : at.a];
   if (is_missing(a)) return kMissing;
   switch (at.op) {

@@ -8,7 +8,7 @@ import tempfile
 import unittest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-COMMANDS = ("setup", "build", "test", "demo", "bench", "lint", "format", "clean")
+COMMANDS = ("setup", "build", "test", "demo", "bench", "fuzz", "lint", "format", "clean")
 
 # Every tool appends its name and arguments to $CALLS. Packages in $MISSING are not installed; those in $UNKNOWN are in no
 # list until `apt-get update` ran; `apt-get install` fails as many times as $FAILURES has lines.
