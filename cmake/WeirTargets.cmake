@@ -54,7 +54,33 @@ function(weir_library name)
   target_link_libraries(${target} PUBLIC ${ARG_PUBLIC} PRIVATE ${ARG_PRIVATE})
   install(TARGETS ${target} EXPORT weirTargets ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
   if(IS_DIRECTORY "${CMAKE_CURRENT_SOURCE_DIR}/include")
-    install(DIRECTORY include/ DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.hpp")
+    install(DIRECTORY include/ DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.hpp" PATTERN "*.h")
+  endif()
+endfunction()
+
+# weir_plugin(NAME SOURCES ... [HEADERS directories] [LIBRARIES directory]): a model runtime as lib/weir/libweir_NAME.so,
+# which exports the two functions of weir/runtime_plugin.h and nothing else. HEADERS and LIBRARIES are the runtime's own.
+set(WEIR_PLUGINS_DIRECTORY "${PROJECT_BINARY_DIR}/lib/weir")
+function(weir_plugin name)
+  cmake_parse_arguments(ARG "" "LIBRARIES" "SOURCES;HEADERS" ${ARGN})
+  set(target weir_plugin_${name})
+  add_library(${target} MODULE ${ARG_SOURCES})
+  weir_target_settings(${target})
+  set_target_properties(${target} PROPERTIES OUTPUT_NAME weir_${name} LIBRARY_OUTPUT_DIRECTORY "${WEIR_PLUGINS_DIRECTORY}"
+    CXX_VISIBILITY_PRESET hidden VISIBILITY_INLINES_HIDDEN ON BUILD_RPATH "${ARG_LIBRARIES}" INSTALL_RPATH "$ORIGIN")
+  target_include_directories(${target} PRIVATE ${PROJECT_SOURCE_DIR} ${PROJECT_SOURCE_DIR}/models/include)
+  target_include_directories(${target} SYSTEM PRIVATE ${ARG_HEADERS})
+  target_link_libraries(${target} PRIVATE ${CMAKE_DL_LIBS})
+  target_link_options(${target} PRIVATE -Wl,--disable-new-dtags)
+endfunction()
+
+# weir_install_plugin(NAME LIBRARIES): into lib/weir, with the runtime's own libraries when WEIR_INSTALL_RUNTIME_LIBRARIES.
+add_custom_target(weir_plugins)
+function(weir_install_plugin name libraries)
+  add_dependencies(weir_plugins weir_plugin_${name})
+  install(TARGETS weir_plugin_${name} LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}/weir)
+  if(WEIR_INSTALL_RUNTIME_LIBRARIES)
+    install(DIRECTORY "${libraries}/" DESTINATION ${CMAKE_INSTALL_LIBDIR}/weir FILES_MATCHING PATTERN "*.so*")
   endif()
 endfunction()
 
@@ -64,6 +90,9 @@ function(weir_executable name)
   add_executable(${name} ${ARG_SOURCES})
   weir_target_settings(${name})
   target_link_libraries(${name} PRIVATE ${ARG_LIBRARIES})
+  # Where dlopen finds the plug-ins. An RPATH, not a RUNPATH: sanitizers call dlopen for the program.
+  set_target_properties(${name} PROPERTIES BUILD_RPATH "${WEIR_PLUGINS_DIRECTORY}")
+  target_link_options(${name} PRIVATE -Wl,--disable-new-dtags)
 endfunction()
 
 # weir_test(NAME SOURCES ... [LIBRARIES targets] [INTERNALS] [TIMEOUT seconds]): a GoogleTest program and its ctest entry.

@@ -50,6 +50,13 @@ ScoreScratch& ScoreScratch::operator=(ScoreScratch&& other) noexcept {
 }
 ScoreScratch::~ScoreScratch() { ::operator delete (memory_, std::align_val_t{64}); }
 
+Result<std::shared_ptr<const Model>> ModelRuntime::load_with(std::string_view bytes, const ModelOptions& options,
+                                                             const ModelLimits& limits) const {
+  if (options.empty()) return load(bytes, limits);
+  return Status::invalid_argument("load " + std::string(type()) +
+                                  " model: this type takes no features, inputs, outputs, classes, tag or signature");
+}
+
 ModelRuntimes::ModelRuntimes(std::initializer_list<std::shared_ptr<const ModelRuntime>> runtimes) {
   for (const auto& runtime : runtimes) add(runtime);
 }

@@ -32,7 +32,7 @@ INTERFACES = {"state/checkpoint_store.hpp": {"engine"}}
 USERS = ("examples/", "bench/", "tools/", "tests/integration/", "tests/consumer/")
 
 # The only libraries a public header may include: they are header-only and part of the compiler's or Boost's headers.
-PUBLIC_LIBRARIES = re.compile(r"^(boost/(pfr|describe|mp11)([./]|$)|[a-z_]+$)")
+PUBLIC_LIBRARIES = re.compile(r"^(boost/(pfr|describe|mp11)([./]|$)|[a-z_]+$|std(def|int)\.h$)")
 # Public headers for users of Protobuf messages; nothing else includes them.
 PROTOBUF_HEADERS = {"weir/protobuf.hpp"}
 PROTOBUF = re.compile(r"^google/protobuf/|\.pb\.h$")

@@ -145,6 +145,19 @@ class Model : public std::enable_shared_from_this<Model> {
                                                                    std::span<const std::string> outputs) const = 0;
 };
 
+/// What a sender may say about a model beyond its bytes (ModelRecord::options). Needed where a format leaves it open;
+/// empty: as the bytes say. A runtime that has no use for what was said refuses the model.
+struct ModelOptions {
+  std::vector<std::string> features = {};  ///< in the order in which the model's inputs take them, all inputs together
+  std::vector<std::string> inputs = {};    ///< names of the graph's inputs
+  std::vector<std::string> outputs = {};   ///< names of the graph's outputs
+  std::vector<std::string> classes = {};   ///< labels of the columns of the probability output
+  std::string tag = {};                    ///< which part of a SavedModel
+  std::string signature = {};              ///< which of its functions
+  [[nodiscard]] bool empty() const noexcept { return *this == ModelOptions{}; }
+  friend bool operator==(const ModelOptions&, const ModelOptions&) = default;
+};
+
 /// Bounds of one load. A model over a bound is refused with kResourceExhausted and the bound named.
 struct ModelLimits {
   std::size_t max_bytes = std::size_t{256} << 20;          ///< of the model's file
@@ -161,6 +174,10 @@ class ModelRuntime {
   /// Parses, checks, compiles and, if the bytes carry verification records, verifies. All reasons in one message.
   [[nodiscard]] virtual Result<std::shared_ptr<const Model>> load(std::string_view bytes,
                                                                   const ModelLimits& limits) const = 0;
+  /// The same with what the sender said. Unless overridden, options that are not empty are refused.
+  [[nodiscard]] virtual Result<std::shared_ptr<const Model>> load_with(std::string_view bytes,
+                                                                       const ModelOptions& options,
+                                                                       const ModelLimits& limits) const;
 };
 
 /// The runtimes a job serves with. Copies share the runtimes. A later runtime of the same type replaces an earlier one.
