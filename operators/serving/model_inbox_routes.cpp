@@ -1,5 +1,6 @@
 #include "operators/serving/model_inbox_routes.hpp"
 
+#include <algorithm>
 #include <charconv>
 #include <chrono>
 #include <utility>
@@ -78,6 +79,17 @@ Result<ModelRecord> record_of(const HttpRequest& request, std::string key) {
   return record;
 }
 
+/// `a,b,c`
+std::vector<std::string> list_of(const std::string& text) {
+  std::vector<std::string> parts;
+  for (std::size_t begin = 0; begin < text.size();) {
+    const std::size_t end = std::min(text.find(',', begin), text.size());
+    parts.push_back(text.substr(begin, end - begin));
+    begin = end + 1;
+  }
+  return parts;
+}
+
 Result<ModelRecord> model_of(const HttpRequest& request) {
   WEIR_ASSIGN_OR_RETURN(ModelRecord record, record_of(request, request.query_or("key", "")));
   if (request.body.empty()) return Status::invalid_argument("no model: the body is empty");
@@ -85,6 +97,12 @@ Result<ModelRecord> model_of(const HttpRequest& request) {
   if (record.type.empty())
     return Status::invalid_argument("the body looks neither like PMML nor like ONNX: say ?type=");
   record.data = request.body;
+  record.options.features = list_of(request.query_or("features", ""));
+  record.options.inputs = list_of(request.query_or("inputs", ""));
+  record.options.outputs = list_of(request.query_or("outputs", ""));
+  record.options.classes = list_of(request.query_or("classes", ""));
+  record.options.tag = request.query_or("tag", "");
+  record.options.signature = request.query_or("signature", "");
   WEIR_RETURN_IF_ERROR(check(record));
   return record;
 }

@@ -158,7 +158,8 @@ Status load(const LoaderConfig& config, const LoadRequest& request, std::atomic<
     return Status::unimplemented("no runtime for type '" + request.record.type +
                                  "' (there are: " + config.runtimes.types() + ")");
   }
-  WEIR_ASSIGN_OR_RETURN(const std::shared_ptr<const Model> model, runtime->load(*result.bytes, config.limits));
+  WEIR_ASSIGN_OR_RETURN(const std::shared_ptr<const Model> model,
+                        runtime->load_with(*result.bytes, request.record.options, config.limits));
   if (model->memory_bytes() > config.limits.max_memory_bytes) {
     return Status::resource_exhausted("takes " + std::to_string(model->memory_bytes()) +
                                       " bytes of memory, the limit is " +

@@ -80,6 +80,30 @@ void get_details(const Descriptor& in, ModelRecord& record) {
   for (const Descriptor::Metric& metric : in.metrics()) record.metrics.push_back({metric.name(), metric.value()});
 }
 
+void put_texts(const std::vector<std::string>& texts, google::protobuf::RepeatedPtrField<std::string>& out) {
+  for (const std::string& text : texts) *out.Add() = text;
+}
+
+void put_options(const ModelOptions& options, Descriptor& out) {
+  put_texts(options.features, *out.mutable_features());
+  put_texts(options.inputs, *out.mutable_inputs());
+  put_texts(options.outputs, *out.mutable_outputs());
+  put_texts(options.classes, *out.mutable_classes());
+  if (!options.tag.empty()) out.set_tag(options.tag);
+  if (!options.signature.empty()) out.set_signature_name(options.signature);
+}
+
+ModelOptions get_options(const Descriptor& in) {
+  ModelOptions options;
+  options.features.assign(in.features().begin(), in.features().end());
+  options.inputs.assign(in.inputs().begin(), in.inputs().end());
+  options.outputs.assign(in.outputs().begin(), in.outputs().end());
+  options.classes.assign(in.classes().begin(), in.classes().end());
+  options.tag = in.tag();
+  options.signature = in.signature_name();
+  return options;
+}
+
 }  // namespace
 
 std::string_view to_string(ModelControl control) noexcept {
@@ -130,6 +154,7 @@ std::string encode_model_record(const ModelRecord& record) {
   put_details(record, out);
   if (!record.signature.empty()) out.set_signature(record.signature);
   if (!record.lineage.empty()) out.set_lineage(record.lineage);
+  put_options(record.options, out);
   if (record.control != ModelControl::kNone) out.set_control(static_cast<Descriptor::Control>(record.control));
   return out.SerializeAsString();
 }
@@ -164,6 +189,7 @@ Result<ModelRecord> parse_model_record(std::string_view bytes) {
   }
   record.control = static_cast<ModelControl>(in.control());
   get_details(in, record);
+  record.options = get_options(in);
   record.lineage = std::move(*in.mutable_lineage());
   record.signature = std::move(*in.mutable_signature());
   return record;

@@ -11,6 +11,7 @@
 #include <variant>
 #include <vector>
 
+#include <weir/model.hpp>
 #include <weir/result.hpp>
 #include <weir/time.hpp>
 
@@ -63,6 +64,7 @@ struct ModelRecord {
   std::vector<ModelMetric> metrics;  ///< what its trainer measured; not used, only shown
   std::string lineage;               ///< where it comes from; not used, only shown
   std::string signature;             ///< carried along; not checked yet
+  ModelOptions options = {};         ///< what the bytes leave open: names of inputs, outputs, classes, ...
 
   friend bool operator==(const ModelRecord&, const ModelRecord&) = default;
 

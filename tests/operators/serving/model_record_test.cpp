@@ -25,6 +25,12 @@ ModelRecord full() {
       {{{"distance", 3.5}, {"carrier", std::string("AA")}}, {{"p", 0.25}, {"label", std::string("late")}}, 1e-3}};
   record.metrics = {{"auc", 0.75}};
   record.lineage = "train.py";
+  record.options.features = {"x", "y"};
+  record.options.inputs = {"in"};
+  record.options.outputs = {"out", "more"};
+  record.options.classes = {"no", "yes"};
+  record.options.tag = "serve";
+  record.options.signature = "serving_default";
   record.signature = "s";
   return record;
 }
