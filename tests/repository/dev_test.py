@@ -8,7 +8,7 @@ import tempfile
 import unittest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-COMMANDS = ("setup", "build", "test", "demo", "bench", "fuzz", "lint", "format", "clean")
+COMMANDS = ("setup", "build", "test", "demo", "runtimes", "bench", "fuzz", "lint", "format", "clean")
 
 # Every tool appends its name and arguments to $CALLS. Packages in $MISSING are not installed; those in $UNKNOWN are in no
 # list until `apt-get update` ran; `apt-get install` fails as many times as $FAILURES has lines.
@@ -79,7 +79,7 @@ class Dev(unittest.TestCase):
         self.assertEqual(self.calls(), [])
 
     def test_what_it_does_not_know_is_refused(self):
-        for arguments in (("deploy",), (), ("setup", "--fast"), ("build", "--fast"), ("build", "--preset", "fast"),
+        for arguments in (("deploy",), (), ("setup", "--fast"), ("runtimes", "caffe"), ("build", "--fast"), ("build", "--preset", "fast"),
                           ("test", "--sanitizer", "memory"), ("bench", "nothing"), ("clean", "--fast"), ("lint", "--fast")):
             with self.subTest(arguments=arguments):
                 self.assertNotEqual(self.dev(*arguments).returncode, 0)
@@ -125,6 +125,35 @@ class Dev(unittest.TestCase):
         self.assertEqual(result.returncode, 1)
         self.assertIn("fetching the flights failed", result.stderr)
         self.assertEqual(self.dev("setup", "--no-data").returncode, 0)
+
+    def test_runtimes_are_fetched_and_their_plugins_built(self):
+        self.write("models/fetch_runtimes.sh", 'echo "fetch $*" >>"$CALLS"; mkdir -p "$2/onnxruntime"; touch "$2/onnxruntime/VERSION"\n')
+        directory = self.project / ".weir/runtimes"
+        build = [f"cmake --build {self.project}/build/release --target weir_plugins"]
+        self.assertEqual(self.dev("runtimes", WEIR_RUNTIMES="onnx", MISSING="binutils").returncode, 0)
+        install = "apt-get install --yes --quiet --no-install-recommends binutils"
+        self.assertEqual(self.calls(), [install, f"fetch onnx {directory}", "cmake --preset release"] + build)
+        self.assertEqual(self.dev("runtimes", "none").returncode, 0)
+        self.assertEqual(self.calls()[4:], build)
+
+    def test_a_runtime_that_came_after_the_build_was_configured_is_noticed(self):
+        self.assertEqual(self.dev("build").returncode, 0)
+        (self.project / "build/release/build.ninja").touch()
+        os.utime(self.project / "build/release/build.ninja", (1, 1))
+        self.write(".weir/runtimes/onnxruntime/VERSION", "1")
+        self.assertEqual(self.dev("build").returncode, 0)
+        self.assertEqual(self.calls()[2], "cmake --preset release")
+
+    def test_tests_and_demo_fetch_the_runtimes_unless_told_not_to(self):
+        self.write("models/fetch_runtimes.sh", 'echo "fetch $*" >>"$CALLS"; exit "${FETCH_RESULT:-0}"\n')
+        self.assertEqual(self.dev("test").returncode, 0)
+        self.assertEqual(self.calls()[0], f"fetch all {self.project}/.weir/runtimes")
+        self.assertEqual(self.dev("test", WEIR_RUNTIMES="none").returncode, 0)
+        self.dev("demo")
+        self.assertEqual(len([call for call in self.calls() if call.startswith("fetch")]), 2)
+        result = self.dev("test", FETCH_RESULT="1")
+        self.assertEqual(result.returncode, 1)
+        self.assertIn("WEIR_RUNTIMES=none", result.stderr)
 
     def test_build_configures_once(self):
         self.assertEqual(self.dev("build", "--preset", "debug", "-j", "3", "one", "two").returncode, 0)
