@@ -1,0 +1,88 @@
+#include "models/runtimes/model_case.hpp"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstdlib>
+
+#include "models/csv_table.hpp"
+
+namespace weir::test {
+
+Rows Rows::read(const std::vector<std::string>& names) {
+  const CsvTable table = CsvTable::read(kRuntimeModels / "rows.csv");
+  const std::vector<std::string>& wanted = names.empty() ? table.header : names;
+  Rows rows;
+  rows.count = table.rows.size();
+  std::vector<Field> fields;
+  for (const std::string& name : wanted)
+    fields.push_back({name, name == "kind" ? FieldType::kText : FieldType::kNumber});
+  rows.features = FeatureSchema(fields);
+  for (const auto& row : table.rows) {
+    for (const Field& field : fields) {
+      const std::string& cell = row.at(static_cast<std::size_t>(table.column(field.name)));
+      if (field.type == FieldType::kText) {
+        rows.strings.push_back(cell);
+      } else {
+        rows.numbers.push_back(std::strtod(cell.c_str(), nullptr));
+      }
+    }
+  }
+  for (const std::string& text : rows.strings) rows.texts.push_back(text);
+  return rows;
+}
+
+FeatureRows Rows::some(std::size_t first, std::size_t rows) const {
+  return {rows, numbers.data() + first * features.number_columns(), features.number_columns(),
+          texts.data() + first * features.text_columns(), features.text_columns()};
+}
+
+Answers score(const Scorer& scorer, const Rows& rows, std::size_t batch) {
+  Answers answers;
+  std::size_t number_outputs = 0;
+  for (const Field& output : scorer.outputs()) number_outputs += output.type == FieldType::kNumber ? 1 : 0;
+  const std::size_t text_outputs = scorer.outputs().size() - number_outputs;
+  answers.numbers.resize(rows.count * number_outputs);
+  answers.texts.resize(rows.count * text_outputs);
+  answers.failed.resize(rows.count, 9);
+  ScoreScratch scratch;
+  for (std::size_t first = 0; first < rows.count; first += batch) {
+    const std::size_t count = std::min(batch, rows.count - first);
+    scorer.score(rows.some(first, count),
+                 {answers.numbers.data() + first * number_outputs, answers.texts.data() + first * text_outputs,
+                  answers.failed.data() + first},
+                 answers.errors, scratch);
+  }
+  return answers;
+}
+
+void expect_predictions(const ModelRuntime& runtime, const std::string& file, const std::string& expected,
+                        const std::vector<std::string>& columns, const ModelOptions& options, double tolerance) {
+  const auto model = runtime.load_with(read_file(kRuntimeModels / file), options, {});
+  ASSERT_TRUE(model.is_ok()) << model.status().to_string();
+  const CsvTable table = CsvTable::read(kRuntimeModels / (expected + ".csv"));
+  ASSERT_EQ(table.rows.size(), 1000U);
+  const Rows rows = Rows::read(columns);
+  const auto scorer = (*model)->bind(rows.features, table.header);
+  ASSERT_TRUE(scorer.is_ok()) << scorer.status().to_string() << "\n" << (*model)->summary();
+  for (const std::size_t batch : {1, 7, 1000}) {
+    const Answers answers = score(**scorer, rows, batch);
+    std::size_t number = 0;
+    std::size_t text = 0;
+    for (std::size_t row = 0; row < rows.count; ++row) {
+      ASSERT_EQ(answers.failed[row], 0) << answers.errors.entries().front().message;
+      for (std::size_t i = 0; i < table.header.size(); ++i) {
+        const std::string& cell = table.rows[row][i];
+        if ((*scorer)->outputs()[i].type == FieldType::kText) {
+          ASSERT_EQ(answers.texts[text++], cell) << table.header[i] << " row " << row;
+        } else {
+          const double value = std::strtod(cell.c_str(), nullptr);
+          ASSERT_NEAR(answers.numbers[number++], value, tolerance * std::max(1.0, std::fabs(value)))
+              << table.header[i] << " row " << row << " batch " << batch;
+        }
+      }
+    }
+  }
+}
+
+}  // namespace weir::test
