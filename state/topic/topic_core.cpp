@@ -52,23 +52,29 @@ Status TopicCore::load() {
   return from_rocksdb(what("open"), consumer->status());
 }
 
-Status TopicCore::configure(const TopicOptions& options) {
+void TopicCore::configure(const TopicOptions& options) {
+  const std::lock_guard lock(mutex_);
+  options_ = options;
+}
+
+Status TopicCore::expect_schema(const std::string& schema) {
+  const auto differs = [&]() -> Status {
+    return Status::failed_precondition(what("open") + ": it holds records of the schema " + row_.schema +
+                                       ", asked for is " + schema);
+  };
   {
     const std::lock_guard lock(mutex_);
-    if (!options.schema.empty() && !row_.schema.empty() && options.schema != row_.schema)
-      return Status::failed_precondition(what("open") + ": it holds records of the schema " + row_.schema +
-                                         ", asked for is " + options.schema);
-    options_ = options;
-    if (options.schema.empty() || !row_.schema.empty()) return {};
+    if (row_.schema == schema) return {};
+    if (!row_.schema.empty()) return differs();
   }
-  return shared_.writer.run({.fill =
-                                 [this, &options](rocksdb::WriteBatch& batch) {
-                                   const std::lock_guard lock(mutex_);
-                                   row_.schema = options.schema;
-                                   row_.begin = first_.offset;
-                                   batch.Put(shared_.database.facts(), topic_key(name_), encode(row_));
-                                   return Status::ok();
-                                 },
+  return shared_.writer.run({.fill = [&](rocksdb::WriteBatch& batch) -> Status {
+                               const std::lock_guard lock(mutex_);
+                               if (!row_.schema.empty() && row_.schema != schema) return differs();
+                               row_.schema = schema;
+                               row_.begin = first_.offset;
+                               batch.Put(shared_.database.facts(), topic_key(name_), encode(row_));
+                               return {};
+                             },
                              .written = nullptr,
                              .done = nullptr});
 }
@@ -361,9 +367,8 @@ TopicWriter::Operation TopicCore::hold_operation(const std::string& consumer, st
     TopicConsumer& noted = consumers_[consumer];
     noted.name = consumer;
     noted.position = offset;
-    std::erase_if(noted.holds, [&](const auto& hold) {
-      return hold.first > checkpoint || std::find(kept.begin(), kept.end(), hold.first) == kept.end();
-    });
+    std::erase_if(noted.holds,
+                  [&](const auto& hold) { return std::find(kept.begin(), kept.end(), hold.first) == kept.end(); });
     noted.holds[checkpoint] = offset;
     batch.Put(shared_.database.facts(), consumer_key(id_, consumer), encode(noted));
     return {};

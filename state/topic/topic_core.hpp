@@ -32,12 +32,13 @@ class TopicCore final : public Topic {
 
   /// Finds begin, end and consumers. Before anything else.
   Status load();
-  Status configure(const TopicOptions& options);
+  void configure(const TopicOptions& options);
 
   [[nodiscard]] const std::string& name() const noexcept override { return name_; }
   [[nodiscard]] std::uint64_t begin() const noexcept override;
   [[nodiscard]] std::uint64_t end() const noexcept override;
   [[nodiscard]] TopicInfo info() const override;
+  Status expect_schema(const std::string& schema) override;
 
   void append_async(TopicAppend append, std::function<void(Result<std::uint64_t>)> done) override;
   Result<std::uint64_t> append(TopicAppend append) override;

@@ -37,7 +37,7 @@ class Store final : public TopicStore, public std::enable_shared_from_this<Store
       WEIR_ASSIGN_OR_RETURN(std::unique_ptr<TopicCore> made, make(name));
       found = topics_.emplace(name, std::move(made)).first;
     }
-    if (options) WEIR_RETURN_IF_ERROR(found->second->configure(*options));
+    if (options) found->second->configure(*options);
     return std::shared_ptr<Topic>(shared_from_this(), found->second.get());
   }
   [[nodiscard]] std::vector<std::string> topics() const override {

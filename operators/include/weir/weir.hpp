@@ -19,6 +19,9 @@
 #include <weir/rewindable_source.hpp>
 #include <weir/sink.hpp>
 #include <weir/source.hpp>
+#include <weir/topic.hpp>
+#include <weir/topic_sink.hpp>
+#include <weir/topic_source.hpp>
 
 // Serving models.
 #include <weir/features.hpp>

@@ -43,9 +43,6 @@ struct TopicOptions {
   TopicRetention retention{};
   /// Of all payloads: an append beyond it is refused with kResourceExhausted.
   std::uint64_t full_bytes = std::uint64_t{64} << 30;
-  /// What payloads are, as text (schema_of<T>()); empty: not said. The first one said is kept with the topic, another
-  /// one is refused with both named.
-  std::string schema{};
 };
 
 struct TopicStoreOptions {
@@ -92,7 +89,7 @@ struct TopicConsumer {
 
 struct TopicInfo {
   std::string name;
-  std::string schema;
+  std::string schema;       ///< empty: not said
   std::uint64_t begin = 0;  ///< the oldest offset kept
   std::uint64_t end = 0;    ///< the next offset
   std::uint64_t bytes = 0;  ///< of the payloads kept
@@ -113,6 +110,9 @@ class Topic {
   [[nodiscard]] virtual std::uint64_t begin() const noexcept = 0;
   [[nodiscard]] virtual std::uint64_t end() const noexcept = 0;
   [[nodiscard]] virtual TopicInfo info() const = 0;
+  /// Says what payloads are (schema_of<T>()). The first schema said is kept with the topic, durably; another one is
+  /// refused with kFailedPrecondition and both named. Blocks.
+  virtual Status expect_schema(const std::string& schema) = 0;
 
   /// Calls `done` with the offset of the first record once all are durable, or with why not. kResourceExhausted at once
   /// when max_waiting_bytes or full_bytes is reached.

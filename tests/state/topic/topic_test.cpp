@@ -119,9 +119,11 @@ TEST_F(TopicTest, RefusesBadNamesSizesAndOtherSchemas) {
   const auto store = open({.max_record_bytes = 10, .max_topics = 2});
   EXPECT_EQ(store->topic("").status().code(), StatusCode::kInvalidArgument);
   EXPECT_EQ(store->topic("a/b").status().code(), StatusCode::kInvalidArgument);
-  const auto topic = *store->topic("a", TopicOptions{.schema = "i32"});
+  const auto topic = *store->topic("a");
   EXPECT_EQ(topic->append(records({"12345678901"})).status().code(), StatusCode::kInvalidArgument);
-  const Status other = store->topic("a", TopicOptions{.schema = "string"}).status();
+  EXPECT_TRUE(topic->expect_schema("i32").is_ok());
+  EXPECT_TRUE(topic->expect_schema("i32").is_ok());
+  const Status other = topic->expect_schema("string");
   EXPECT_EQ(other.code(), StatusCode::kFailedPrecondition);
   EXPECT_NE(other.message().find("i32"), std::string::npos);
   EXPECT_NE(other.message().find("string"), std::string::npos);
