@@ -1,60 +1,18 @@
 #include "operators/serving/model_file.hpp"
 
 #include <cerrno>
-#include <filesystem>
-#include <system_error>
 
-#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "operators/serving/open_beneath.hpp"
+
 namespace weir::serving {
-namespace {
-
-class File {
- public:
-  explicit File(int descriptor) noexcept : descriptor_(descriptor) {}
-  File(const File&) = delete;
-  File& operator=(const File&) = delete;
-  ~File() {
-    if (descriptor_ >= 0) ::close(descriptor_);
-  }
-  [[nodiscard]] int get() const noexcept { return descriptor_; }
-
- private:
-  int descriptor_;
-};
-
-bool is_below(const std::filesystem::path& path, const std::string& directory) {
-  std::error_code error;
-  const std::filesystem::path root = std::filesystem::canonical(directory, error);
-  if (error) return false;
-  auto part = path.begin();
-  for (const auto& expected : root) {
-    if (part == path.end() || *part != expected) return false;
-    ++part;
-  }
-  return part != path.end();
-}
-
-}  // namespace
 
 Result<std::string> read_model_file(const std::string& location, const std::vector<std::string>& directories,
                                     std::size_t max_bytes) {
   const std::string what = "read model '" + location + "'";
-  if (directories.empty()) {
-    return Status::invalid_argument(what + ": no directory is allowed (ServeOptions::model_directories is empty)");
-  }
-  // Opened first, judged afterwards by where it really is: a link swapped in between changes nothing.
-  const File file(::open(location.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
-  if (file.get() < 0) return Status::from_errno(what, errno);
-  std::error_code error;
-  const std::filesystem::path real =
-      std::filesystem::read_symlink("/proc/self/fd/" + std::to_string(file.get()), error);
-  if (error) return Status::io_error(what + ": " + error.message());
-  bool allowed = false;
-  for (const std::string& directory : directories) allowed = allowed || is_below(real, directory);
-  if (!allowed) return Status::invalid_argument(what + ": not below an allowed directory");
+  WEIR_ASSIGN_OR_RETURN(const OpenFile file, open_beneath(location, directories));
   struct stat facts {};
   if (::fstat(file.get(), &facts) != 0) return Status::from_errno(what, errno);
   if (!S_ISREG(facts.st_mode)) return Status::invalid_argument(what + ": not a regular file");

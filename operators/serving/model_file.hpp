@@ -1,6 +1,5 @@
 #pragma once
-/// Reading a model by its location: a regular file below a directory that was allowed, links followed to where they
-/// end.
+/// Reading a model by its location: a regular file below a directory that was allowed (open_beneath.hpp).
 
 #include <string>
 #include <vector>
