@@ -43,6 +43,7 @@ std::vector<std::string> faults_of(const TopicPlace& place) {
 
 Status TopicHandle::open_locked(const std::string& job_directory) {
   std::shared_ptr<TopicStore> store = place_.store;
+  std::optional<TopicOptions> options = place_.options;
   if (!store) {
     std::string directory = place_.directory;
     if (directory.empty() && !job_directory.empty()) directory = job_directory + "/topics";
@@ -50,12 +51,13 @@ Status TopicHandle::open_locked(const std::string& job_directory) {
       WEIR_ASSIGN_OR_RETURN(store, TopicStore::open(directory));
     } else if (place_.in_memory_without_job) {
       WEIR_ASSIGN_OR_RETURN(store, TopicStore::in_memory());
+      if (!options) options.emplace();
+      options->retention.max_bytes = 0;  // nobody can come back to what was read
     } else {
       return Status::invalid_argument("open topic '" + place_.topic +
                                       "': the job keeps no directory (no checkpointing), so it needs one of its own");
     }
   }
-  std::optional<TopicOptions> options = place_.options;
   WEIR_ASSIGN_OR_RETURN(std::shared_ptr<Topic> topic, store->topic(place_.topic, std::move(options)));
   if (!place_.schema.empty()) WEIR_RETURN_IF_ERROR(topic->expect_schema(place_.schema));
   for (const std::string& transaction : put_off_) WEIR_RETURN_IF_ERROR(commit_one(*topic, transaction));

@@ -32,10 +32,10 @@ TopicReader::~TopicReader() {
   if (topic_ && listener_ != 0) topic_->unlisten(listener_);
 }
 
-Status TopicReader::open(std::shared_ptr<Topic> topic, OperatorContext& context, Executor* executor) {
+Status TopicReader::open(std::shared_ptr<Topic> topic, OperatorContext& context, Executor& executor) {
   topic_ = std::move(topic);
   context_ = &context;
-  executor_ = executor != nullptr ? executor : &context.executor();
+  executor_ = &executor;
   consumer_ = reading_.consumer.empty() ? context.uid() : reading_.consumer;
   WEIR_RETURN_IF_ERROR(restore());
   if (has_position_) {

@@ -7,43 +7,51 @@
 ///   curl -X POST --data-binary @model.pmml 'http://localhost:8080/v1/models?key=JFK&name=delay'
 ///   curl -X POST 'http://localhost:8080/v1/models/JFK/rollback'
 ///
-/// POST /v1/models?key=&name=&version=&type=&effective_at=&description=   body: the model's bytes
-/// POST /v1/models/{key}/rollback?name=&version=&effective_at=
-/// POST /v1/models/{key}/retire?name=&version=&effective_at=
+/// POST /v1/models               the model as body, or in a form (multipart/form-data); docs/http.md has the parameters
+/// POST /v1/models/{key}/rollback?name=&version=&effective_at=    and the other orders
 ///
-/// `type` is found out from the bytes when it is not given; `effective_at` is ISO 8601 in UTC (`2013-07-04T10:00:00Z`)
-/// or microseconds since 1970. Answered with 202 and `Location: /v1/models/{key}` once the record is on disk (fsync);
-/// what becomes of the model is to be seen there.
+/// Answered with 202 and `Location: /v1/models/{key}` once the record is on disk (fsync); what becomes of the model is
+/// to be seen there.
 ///
-/// The log is <job directory>/topics/<name>.log; a record's position is its offset in it, kept in checkpoints. Without
-/// a job directory it is in memory and ends with the process. The stream never ends and is idle while there is nothing
-/// new. A record's event time is its effective_at, else the time at which it was received.
+/// The log is a topic (weir/topic.hpp) of the job's store, `<job directory>/topics`; payloads are Serde<ModelRecord>,
+/// so topic_sink<ModelRecord>(name) of another job in this process may write to it, and topic_source<ModelRecord>(name)
+/// may read it. A record's position is its offset, kept in checkpoints; retention leaves what retained checkpoints
+/// need. The bytes of models that are in use are kept elsewhere (by digest), so nothing is lost when old records go.
+/// Without a job directory the topic is in memory and ends with the process. The stream never ends and is idle while
+/// there is nothing new. A record's event time is its effective_at, else the time at which it was received.
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
 #include <weir/model_record.hpp>
 #include <weir/source.hpp>
+#include <weir/topic.hpp>
 
 namespace weir {
 
 struct ModelInboxOptions {
-  /// Of the log's file; letters, digits, `-` and `_`. Two inboxes of one job need different names.
+  /// Of the topic; letters, digits, `-`, `_` and `.`. Two inboxes of one job need different names.
   std::string name = "models";
   /// Adds the HTTP paths. Only one inbox of a job may have them.
   bool serve_http = true;
   /// Received and not yet on disk: beyond it POST is answered with 429.
   std::size_t max_waiting_bytes = std::size_t{512} << 20;
-  /// Size of the log: beyond it POST is answered with 429.
+  /// Of all records kept: beyond it POST is answered with 429.
   std::uint64_t max_log_bytes = std::uint64_t{64} << 30;
+  /// When old records go.
+  TopicRetention retention{.max_age = std::nullopt, .max_bytes = std::uint64_t{16} << 30};
+  std::shared_ptr<TopicStore> store{};  ///< instead of the job's
 };
 
 /// A source of parallelism 1. Copies of the returned definition share the inbox.
 Source<ModelRecord> model_inbox_source(ModelInboxOptions options = {});
 
-/// The type of a model from its bytes: `PMML`, `ONNX`, or empty when they look like neither.
+/// The type of a model from its bytes: `PMML`, `ONNX`, `TENSORFLOW` (a frozen graph), `TENSORFLOWSAVED` (a SavedModel
+/// as zip or tar, or its `saved_model.pb` alone), or empty when they look like none of them.
 std::string_view sniff_model_type(std::string_view bytes) noexcept;
 
 }  // namespace weir

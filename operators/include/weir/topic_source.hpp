@@ -62,7 +62,8 @@ class TopicSource final : public RewindableSource {
     bad_records_ = &context.metric("bad_records_total");
     if (options_.bad_records == BadRecords::kDeadLetterOrFail) dead_letters_ = context.side_output(kDeadLetterOutput);
     WEIR_ASSIGN_OR_RETURN(std::shared_ptr<Topic> topic, handle_->open(context.job_directory()));
-    WEIR_RETURN_IF_ERROR(reader_.open(std::move(topic), context));
+    lane_ = context.executor().lane("topic", 1);
+    WEIR_RETURN_IF_ERROR(reader_.open(std::move(topic), context, *lane_));
     before_ = {reader_.position(), reader_.restored_watermark()};
     watermark_ = reader_.restored_watermark();
     return {};
@@ -135,6 +136,7 @@ class TopicSource final : public RewindableSource {
 
   const std::shared_ptr<TopicHandle> handle_;
   const TopicSourceOptions<T> options_;
+  std::unique_ptr<Executor> lane_;  // so that no slow model or file holds up the stream
   TopicReader reader_;
   Before before_;  // the latest poll
   Timestamp watermark_ = kMinTimestamp;

@@ -30,8 +30,8 @@ class TopicReader {
   TopicReader(const TopicReader&) = delete;
   TopicReader& operator=(const TopicReader&) = delete;
 
-  /// Finds where to go on and holds everything from there on. Blocks on disk. `executor` reads; null: the context's.
-  Status open(std::shared_ptr<Topic> topic, OperatorContext& context, Executor* executor = nullptr);
+  /// Finds where to go on and holds everything from there on. Blocks on disk. `executor` reads.
+  Status open(std::shared_ptr<Topic> topic, OperatorContext& context, Executor& executor);
 
   enum class Next : unsigned char {
     kRecord,

@@ -1,0 +1,23 @@
+#pragma once
+/// What a request says about a model, from wherever it says it.
+
+#include <string_view>
+
+#include <weir/http.hpp>
+#include <weir/model_record.hpp>
+#include <weir/result.hpp>
+
+namespace weir::serving {
+
+/// POST /v1/models. Parameters (docs/http.md) come from the query, from headers `Weir-Effective-At` and so on, and from
+/// the fields of a form; what is said twice must be the same. The model is the body, or the form's field `model`, or,
+/// without a body, at `location`.
+Result<ModelRecord> model_of(const HttpRequest& request);
+
+/// An order about the models of `key`: name, version, effective_at from query or headers.
+Result<ModelRecord> order_of(const HttpRequest& request, std::string key, ModelControl control);
+
+/// `2013-07-04T10:00:00Z`, with up to six decimals of a second, or microseconds since 1970-01-01 UTC.
+Result<Timestamp> parse_effective_at(std::string_view text);
+
+}  // namespace weir::serving
