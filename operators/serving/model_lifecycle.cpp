@@ -48,6 +48,7 @@ Status ModelLifecycle::open(OperatorContext& context) {
   config->outputs = options_.outputs;
   config->limits = options_.limits;
   config->directories = options_.model_directories;
+  config->signature_keys = options_.signature_keys;
   config->warm_up_rows = options_.warm_up_rows;
   config->max_loads = std::max<std::size_t>(options_.max_loads, 1);
   if (!context.job_directory().empty()) {

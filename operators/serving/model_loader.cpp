@@ -153,6 +153,8 @@ Status load(const LoaderConfig& config, const LoadRequest& request, std::atomic<
   WEIR_ASSIGN_OR_RETURN(result.bytes, fetch(config, request));
   result.digest = sha256(*result.bytes);
   WEIR_RETURN_IF_ERROR(check_bytes(config, request, result));
+  if (!config.signature_keys.empty())
+    WEIR_RETURN_IF_ERROR(verify_model_signature(request.record, result.digest, config.signature_keys));
   const ModelRuntime* runtime = config.runtimes.find(request.record.type);
   if (runtime == nullptr) {
     return Status::unimplemented("no runtime for type '" + request.record.type +

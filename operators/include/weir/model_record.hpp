@@ -63,7 +63,7 @@ struct ModelRecord {
   std::vector<VerificationCase> verification;
   std::vector<ModelMetric> metrics;  ///< what its trainer measured; not used, only shown
   std::string lineage;               ///< where it comes from; not used, only shown
-  std::string signature;             ///< carried along; not checked yet
+  std::string signature;             ///< Ed25519, 64 bytes (weir/model_signature.hpp); empty: none
   ModelOptions options = {};         ///< what the bytes leave open: names of inputs, outputs, classes, ...
 
   friend bool operator==(const ModelRecord&, const ModelRecord&) = default;

@@ -10,6 +10,7 @@
 
 #include <weir/model.hpp>
 #include <weir/model_id.hpp>
+#include <weir/model_signature.hpp>
 #include <weir/scored.hpp>
 #include <weir/time.hpp>
 
@@ -89,6 +90,9 @@ struct ServeOptions {
   ModelLimits limits{};
   /// Directories below which models may be loaded by `location`; empty: none, such records are refused.
   std::vector<std::string> model_directories{};
+  /// Not empty: a model is refused unless one of these keys signed it (weir/model_signature.hpp). Also when it is
+  /// loaded again after a restart: a key taken out of the list takes its models out of service.
+  std::vector<ModelPublicKey> signature_keys{};
   /// Rows scored before a model counts as ready; 0: none.
   std::size_t warm_up_rows = 64;
   /// Called at each step of each model's life, on the task's thread: must be short and must not throw. May be empty.

@@ -29,6 +29,7 @@
 #include <weir/model_id.hpp>
 #include <weir/model_inbox.hpp>
 #include <weir/model_record.hpp>
+#include <weir/model_signature.hpp>
 #include <weir/runtimes.hpp>
 #include <weir/score_values.hpp>
 #include <weir/scored.hpp>

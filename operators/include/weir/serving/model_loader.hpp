@@ -31,6 +31,7 @@ struct LoaderConfig {
   std::vector<std::string> outputs;
   ModelLimits limits;
   std::vector<std::string> directories;
+  std::vector<ModelPublicKey> signature_keys;  ///< empty: signatures are not looked at
   std::size_t warm_up_rows = 64;
   std::size_t max_loads = 4;
   std::shared_ptr<BlobStore> blobs;  ///< null: bytes stay in memory
