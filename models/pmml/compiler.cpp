@@ -68,6 +68,13 @@ std::uint32_t Compiler::emit(BlockBuilder& block, Op op, std::span<const std::ui
   return target;
 }
 
+std::uint32_t Compiler::call(BlockBuilder& block, std::unique_ptr<const Native> native) {
+  tables_.natives.push_back(std::move(native));
+  const std::uint32_t target = new_slot();
+  emit_to(block, target, Op::kCall, 0, static_cast<std::uint32_t>(tables_.natives.size() - 1));
+  return target;
+}
+
 std::uint32_t Compiler::type_index(const Type& type) {
   for (std::uint32_t i = 0; i < tables_.types.size(); ++i)
     if (tables_.types[i].data == type.data && tables_.types[i].year == type.year) return i;
@@ -195,6 +202,7 @@ Operand Compiler::expression(Element at, Scope& scope, BlockBuilder& block) {
   if (at.is("NormDiscrete")) return norm_discrete(at, scope, block);
   if (at.is("Discretize")) return discretize(at, scope, block);
   if (at.is("MapValues")) return map_values(at, scope, block);
+  if (at.is("TextIndex")) return text_index(at, scope, block);
   problems_.unsupported(at, "", "expression " + std::string(at.name()));
   return {};
 }

@@ -110,6 +110,8 @@ class Compiler {
   // Instructions.
   std::uint32_t emit(BlockBuilder& block, Op op, std::uint32_t a, std::uint32_t b = 0);
   std::uint32_t emit(BlockBuilder& block, Op op, std::span<const std::uint32_t> arguments, std::uint32_t b = 0);
+  /// The slot of what `native` computes, each time anew.
+  std::uint32_t call(BlockBuilder& block, std::unique_ptr<const Native> native);
   /// Not shared with equal ones; writes to `target`.
   void emit_to(BlockBuilder& block, std::uint32_t target, Op op, std::uint32_t a, std::uint32_t b = 0);
   std::uint32_t type_index(const Type& type);
@@ -161,6 +163,7 @@ class Compiler {
   Operand norm_discrete(Element at, Scope& scope, BlockBuilder& block);
   Operand discretize(Element at, Scope& scope, BlockBuilder& block);
   Operand map_values(Element at, Scope& scope, BlockBuilder& block);
+  Operand text_index(Element at, Scope& scope, BlockBuilder& block);
   Operand field_ref(Element at, Scope& scope, BlockBuilder& block);
   Operand constant_element(Element at);
   Operand with_default(const Operand& value, Element at, std::string_view attribute, BlockBuilder& block);
@@ -178,6 +181,7 @@ class Compiler {
   std::unordered_map<std::string_view, Element> functions_;
   std::unordered_set<std::string_view> read_;
   std::vector<std::string_view> expanding_;
+  std::unordered_map<std::uint32_t, std::shared_ptr<const void>> text_normalizations_;  // by TextIndex element
   std::size_t instructions_ = 0;
   std::size_t expansions_ = 0;
   std::size_t text_instructions_ = 0;

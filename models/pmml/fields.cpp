@@ -141,9 +141,10 @@ void compile_mining_schema(ModelBuild& build, bool top, Scope& parent) {
     if (usage == "predicted" || usage == "target") {
       if (known == build.document.data_fields.end()) {
         problems.wrong(at, "name", "field '" + std::string(name) + "' is not in the DataDictionary");
-      } else if (target == nullptr) {
-        target = &known->second;
-        build.unit.target = name;
+      } else {
+        build.targets.emplace_back(name, &known->second);
+        if (target == nullptr) build.unit.target = name;
+        if (target == nullptr) target = &known->second;
       }
       continue;
     }

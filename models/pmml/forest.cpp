@@ -313,6 +313,9 @@ bool ForestEvaluator::evaluate_classes(Frame& frame) const noexcept {
   }
   for (std::size_t i = 0; i < forest_.classes; ++i) sums[i] /= weights;
   choose_winner(answer_, frame);
+  // As many votes for another class: the general way knows which was voted for first.
+  if (votes && std::count(sums, sums + forest_.classes, sums[static_cast<std::size_t>(frame.slots[answer_.winner])]) > 1)
+    return false;
   return true;
 }
 

@@ -53,15 +53,23 @@ class MiningCompiler {
     finish();
     if (problems_.any()) return nullptr;
     const bool classes = build_.unit.answer.function == Function::kClassification;
-    const std::uint32_t working = classes ? 0 : compiler_.new_slots(2 * ensemble_.segments.size());
+    const std::uint32_t working =
+        compiler_.new_slots(classes ? build_.unit.answer.categories.size() : 2 * ensemble_.segments.size());
     auto general = std::make_unique<MiningEvaluator>(std::move(ensemble_), build_.unit.answer, working);
+    // The fast form does not leave the segments' own answers behind.
+    const Element output = build_.at.child("Output");
+    if (output)
+      for (const Element at : output)
+        if (at.attribute("segmentId")) return general;
     return make_fast(std::move(general), build_.unit.answer, compiler_);
   }
 
  private:
   void read_method(Element at) {
     const std::string_view name = compiler_.required(at, "multipleModelMethod");
-    const auto method = combination_named(name);
+    const bool several = name == "multiModelChain" || name == "x-multiModelChain";
+    const auto method = several ? Combination::kModelChain : combination_named(name);
+    ensemble_.several_targets = several;
     if (!method) problems_.unsupported(at, "multipleModelMethod", "'" + std::string(name) + "'");
     ensemble_.combination = method.value_or(Combination::kModelChain);
     ensemble_.float_math = build_.float_math;
@@ -96,12 +104,28 @@ class MiningCompiler {
     segment.unit =
         compile_model(model, chain_scope_, build_.document, false, !chain || same_function ? build_.target : nullptr);
     if (segment.unit == nullptr) return;
+    build_.segments.emplace_back(at.attribute_or("id", ""), segment.unit.get());
+    if (ensemble_.several_targets) find_target(at, segment);
     if (chain)
       for (const NamedOutput& output : segment.unit->outputs) {
         publish(output);
         if (!output.operand.constant && output.operand.slot != 0) segment.outputs.push_back(output.operand.slot);
       }
     ensemble_.segments.push_back(std::move(segment));
+  }
+
+  // multiModelChain: which of the model's targets the segment answers. Nested chains may answer several.
+  void find_target(Element at, Segment& segment) {
+    ModelUnit& unit = build_.unit;
+    for (const NamedOutput& further : segment.unit->further_targets) unit.further_targets.push_back(further);
+    const std::string& name = segment.unit->target;
+    if (name.empty() || name == unit.target) return;
+    const bool known = std::any_of(build_.targets.begin(), build_.targets.end(),
+                                   [&](const auto& target) { return target.first == name; });
+    if (!known) return problems_.wrong(at, "", "the target '" + name + "' is none of the model's");
+    segment.target_slot = compiler_.new_slot();
+    unit.further_targets.push_back(
+        {name, {segment.target_slot, segment.unit->answer.type, false, {}, kMissing}});
   }
 
   // Later segments see the output, and so does who asks the whole model.
@@ -119,8 +143,14 @@ class MiningCompiler {
 
   void finish() {
     Answer& answer = build_.unit.answer;
-    const Answer& last = ensemble_.segments.back().unit->answer;
+    // The model answers as its last segment does, that of several targets as the one for the first.
+    const Segment* answers = &ensemble_.segments.back();
+    if (ensemble_.several_targets)
+      for (const Segment& segment : ensemble_.segments)
+        if (segment.target_slot == 0) answers = &segment;
+    const Answer& last = answers->unit->answer;
     answer.function = function_;
+    if (ensemble_.several_targets) function_ = answer.function = last.function;
     if (function_ == Function::kClassification) {
       build_.start_classification();
       if (build_.target == nullptr) answer.type = last.type;

@@ -43,6 +43,7 @@ void MiningEvaluator::chain(Frame& frame) const noexcept {
   for (const Segment& segment : ensemble_.segments) {
     if (given_up || !runs(segment, frame)) {
       for (const std::uint32_t slot : segment.outputs) frame.slots[slot] = kMissing;
+      if (segment.target_slot != 0) frame.slots[segment.target_slot] = kMissing;
       continue;
     }
     segment.unit->evaluate(frame);
@@ -50,6 +51,11 @@ void MiningEvaluator::chain(Frame& frame) const noexcept {
     if (ensemble_.missing == MissingPrediction::kReturnMissing && is_missing(frame.slots[segment.unit->answer.value])) {
       answer_missing(frame);
       given_up = true;
+    } else if (ensemble_.several_targets) {
+      if (segment.target_slot != 0)
+        frame.slots[segment.target_slot] = frame.slots[segment.unit->answer.value];
+      else
+        copy_answer(segment, frame);
     } else if (&segment == &ensemble_.segments.back() || segment.unit->answer.function == answer_.function) {
       copy_answer(segment, frame);
     }
@@ -137,6 +143,9 @@ void MiningEvaluator::combine_classes(Frame& frame) const noexcept {
   const bool votes = how == Combination::kMajorityVote || how == Combination::kWeightedMajorityVote;
   const bool weighted = how == Combination::kWeightedMajorityVote || how == Combination::kWeightedAverage;
   std::fill_n(sums, classes, 0.0);
+  double* first_votes = frame.slots + working_slots_;
+  if (votes) std::fill_n(first_votes, classes, static_cast<double>(ensemble_.segments.size()));
+  double votes_seen = 0;
   double weights = 0, all_weights = 0, missing_weights = 0;
   double best = -1;       // max and median: how sure the surest segment is
   double sure_count = 0;  // max: how many share that
@@ -155,7 +164,9 @@ void MiningEvaluator::combine_classes(Frame& frame) const noexcept {
     }
     const double* probabilities = frame.slots + answer.probabilities;
     if (votes) {
-      sums[segment.classes[static_cast<std::size_t>(winner)]] += weight;
+      const std::uint32_t voted = segment.classes[static_cast<std::size_t>(winner)];
+      sums[voted] += weight;
+      first_votes[voted] = std::min(first_votes[voted], votes_seen++);
       weights += weight;
       continue;
     }
@@ -180,6 +191,13 @@ void MiningEvaluator::combine_classes(Frame& frame) const noexcept {
     return answer_missing(frame);
   for (std::size_t i = 0; i < classes; ++i) sums[i] /= weights;
   choose_winner(answer_, frame);
+  if (!votes) return;
+  // Among classes with as many votes, the one that was voted for first.
+  auto chosen = static_cast<std::size_t>(frame.slots[answer_.winner]);
+  for (std::size_t i = 0; i < classes; ++i)
+    if (sums[i] == sums[chosen] && first_votes[i] < first_votes[chosen]) chosen = i;
+  frame.slots[answer_.winner] = static_cast<double>(chosen);
+  frame.slots[answer_.value] = answer_.categories[chosen].value;
 }
 
 void MiningEvaluator::evaluate(Frame& frame) const noexcept {

@@ -30,6 +30,7 @@ struct Segment {
   std::unique_ptr<ModelUnit> unit;
   std::vector<std::uint32_t> classes;  ///< the segment's class i is the ensemble's class classes[i]
   std::vector<std::pair<std::uint32_t, std::uint32_t>> exports;  ///< selectFirst: slots to copy (from, to)
+  std::uint32_t target_slot = 0;  ///< where the answer for another target goes
   std::vector<std::uint32_t> outputs;  ///< modelChain: slots that others see; missing when the segment does not run
 };
 
@@ -41,6 +42,7 @@ struct Ensemble {
   MissingPrediction missing = MissingPrediction::kContinue;
   double missing_threshold = 1;  ///< skipSegment: the share of missing weight from which the result is missing
   bool float_math = false;
+  bool several_targets = false;  ///< modelChain: every segment may answer another target (multiModelChain)
   std::vector<Segment> segments;
 };
 
@@ -63,7 +65,7 @@ class MiningEvaluator final : public Evaluator {
 
   Ensemble ensemble_;
   Answer answer_;
-  std::uint32_t working_slots_;  // as many as segments (numbers) or classes
+  std::uint32_t working_slots_;  // two for each segment (numbers), or one for each class
 };
 
 }  // namespace weir::pmml

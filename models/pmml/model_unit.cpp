@@ -88,6 +88,12 @@ std::unique_ptr<ModelUnit> compile_model(Element at, Scope& parent, DocumentCont
     unit->evaluator = compile_support_vector_machine(build);
   else if (name == "RuleSetModel")
     unit->evaluator = compile_rule_set(build);
+  else if (name == "NearestNeighborModel")
+    unit->evaluator = compile_nearest_neighbor(build);
+  else if (name == "NaiveBayesModel")
+    unit->evaluator = compile_naive_bayes(build);
+  else if (name == "Scorecard")
+    unit->evaluator = compile_scorecard(build);
   else
     compiler.problems().unsupported(at, "", "model kind " + std::string(name));
   if (unit->evaluator == nullptr) return nullptr;

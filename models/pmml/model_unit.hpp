@@ -1,7 +1,9 @@
 #pragma once
 /// One model element in its compiled form, and what the compilers of the model kinds share.
 
+#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -30,6 +32,7 @@ struct Answer {
   std::uint32_t entity = 0;         ///< id of the node, cluster, neuron, rule
   Type entity_type = kStringType;
   std::uint32_t affinities = 0;  ///< clustering: first of as many slots as there are categories
+  bool nearest_first = false;    ///< affinities are distances: the smallest ranks first
 };
 
 /// Computes a model's answer from the row's slots. Immutable; any thread.
@@ -77,6 +80,8 @@ struct ModelUnit {
   Answer answer;
   std::vector<NamedOutput> outputs;  ///< own ones, then those of the segments
   std::string target;                ///< name of the target field, may be empty
+  std::vector<NamedOutput> further_targets;  ///< of a model with several
+  std::string group_field;           ///< of a model of baskets
   std::string kind;                  ///< element name
   bool bare = true;                  ///< nothing but the evaluator runs
 
@@ -110,6 +115,11 @@ struct ModelBuild {
   bool float_math = false;            ///< x-mathContext="float"
   std::map<std::string, std::string, std::less<>>
       display_names;  ///< of predicted values that have another one for people
+  std::vector<std::pair<std::string_view, const DataField*>> targets = {};  ///< all of them, `target` first
+  /// Segments by id, for OutputFields that ask one of them.
+  std::vector<std::pair<std::string_view, const ModelUnit*>> segments = {};
+  /// A kind's own features of an OutputField, asked first; nullopt for others.
+  std::function<std::optional<Operand>(Element output_field, std::string_view feature)> feature = {};
 
   /// The type of the predicted value: the target's, else `otherwise`.
   [[nodiscard]] Type target_type(const Type& otherwise) const { return target != nullptr ? target->type : otherwise; }
@@ -136,11 +146,22 @@ std::unique_ptr<Evaluator> compile_general_regression(ModelBuild& build);
 std::unique_ptr<Evaluator> compile_clustering(ModelBuild& build);
 std::unique_ptr<Evaluator> compile_support_vector_machine(ModelBuild& build);
 std::unique_ptr<Evaluator> compile_rule_set(ModelBuild& build);
+std::unique_ptr<Evaluator> compile_nearest_neighbor(ModelBuild& build);
+std::unique_ptr<Evaluator> compile_naive_bayes(ModelBuild& build);
+std::unique_ptr<Evaluator> compile_scorecard(ModelBuild& build);
 
 /// Fields, targets and outputs of a model.
 void compile_mining_schema(ModelBuild& build, bool top, Scope& parent);
 void compile_targets(ModelBuild& build);
 void compile_outputs(ModelBuild& build);
+
+/// Whether the model's own Output has a field with this feature.
+bool asks_for(const ModelBuild& build, std::string_view feature);
+
+/// The slot of the index, among `count` slots from `first`, of the value that is the rank-th (1 is the largest, or the
+/// smallest); the earlier one of equals comes first, missing ones have no rank.
+std::uint32_t ranked(Compiler& compiler, BlockBuilder& block, std::uint32_t first, std::size_t count, std::size_t rank,
+                     bool smallest_first);
 
 /// Writes the class with the largest probability (the first of equals) to winner and value; missing when none is known.
 void choose_winner(const Answer& answer, Frame& frame) noexcept;

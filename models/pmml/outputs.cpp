@@ -1,6 +1,7 @@
 // Targets and Output: from a model's raw answer to the values it hands out.
 
 #include <algorithm>
+#include <cmath>
 
 #include "models/pmml/model_unit.hpp"
 
@@ -91,12 +92,12 @@ class OutputCompiler {
         answer_(build.unit.answer),
         scope_(&build.scope, &build.unit.epilogue) {
     if (!build.unit.target.empty()) scope_.define(build.unit.target, predicted());
+    for (const NamedOutput& target : build.unit.further_targets) scope_.define(target.name, target.operand);
   }
 
   void compile(Element at) {
     const std::string_view name = compiler_.required(at, "name");
-    if (at.attribute_or("rank", "1") != "1") compiler_.problems().unsupported(at, "rank", "a rank other than 1");
-    Operand value = feature(at);
+    Operand value = at.attribute("segmentId") ? of_segment(at) : feature(at, build_.unit.answer);
     if (const auto type_name = at.attribute("dataType")) {
       const auto type = type_named(*type_name);
       if (!type)
@@ -116,22 +117,65 @@ class OutputCompiler {
     return {};
   }
 
-  // One of as many slots as there are categories: the named one, or the winner's.
-  Operand of_category(Element at, std::uint32_t first) {
+  // The index of the category that the output is about: the winner, or the one that has the rank asked for.
+  std::uint32_t chosen(Element at, const Answer& answer) {
+    const double rank = compiler_.number(at, "rank", 1);
+    if (!(rank >= 1 && rank <= 100'000 && rank == std::trunc(rank))) {
+      compiler_.problems().wrong(at, "rank", "must be a whole number from 1");
+      return 0;
+    }
+    if (rank == 1 && at.attribute_or("rankOrder", "descending") == "descending") return answer.winner;
+    const std::uint32_t by = answer.affinities != 0      ? answer.affinities
+                             : answer.probabilities != 0 ? answer.probabilities
+                                                         : answer.confidences;
+    if (by == 0) {
+      unsupported(at, "rank", at.attribute_or("rank", ""));
+      return 0;
+    }
+    const bool ascending = at.attribute_or("rankOrder", "descending") == "ascending";
+    return ranked(compiler_, build_.unit.epilogue, by, answer.categories.size(), static_cast<std::size_t>(rank),
+                  answer.nearest_first != ascending);
+  }
+
+  // One of as many slots as there are categories: the named one, or the chosen one's.
+  Operand of_category(Element at, const Answer& answer, std::uint32_t first) {
     if (first == 0) return unsupported(at, "feature", at.attribute_or("feature", ""));
     if (const auto value = at.attribute("value")) {
-      for (std::size_t i = 0; i < answer_.categories.size(); ++i)
-        if (answer_.categories[i].label == *value || same_value(*value, answer_.categories[i]))
+      for (std::size_t i = 0; i < answer.categories.size(); ++i)
+        if (answer.categories[i].label == *value || same_value(*value, answer, answer.categories[i]))
           return {first + static_cast<std::uint32_t>(i), kDoubleType, false, {}, kMissing};
       // A class that the model never predicts.
       return compiler_.constant(0, kDoubleType);
     }
-    return {
-        compiler_.emit(build_.unit.epilogue, Op::kIndexed, answer_.winner, first), kDoubleType, false, {}, kMissing};
+    return {compiler_.emit(build_.unit.epilogue, Op::kIndexed, chosen(at, answer), first),
+            kDoubleType,
+            false,
+            {},
+            kMissing};
   }
-  bool same_value(std::string_view text, const Category& category) const {
-    if (answer_.type.is_text()) return false;
-    const auto value = parse_value(answer_.type, text);
+
+  // The value of the chosen category.
+  Operand value_of_category(Element at, const Answer& answer) {
+    const std::uint32_t index = chosen(at, answer);
+    if (index == answer.winner) return {answer.value, answer.type, false, {}, kMissing};
+    const auto first = compiler_.new_slots(answer.categories.size());
+    for (std::size_t i = 0; i < answer.categories.size(); ++i)
+      compiler_.emit_to(build_.unit.epilogue, first + static_cast<std::uint32_t>(i), Op::kCopy,
+                        compiler_.constant_slot(answer.categories[i].value));
+    return {compiler_.emit(build_.unit.epilogue, Op::kIndexed, index, first), answer.type, false, {}, kMissing};
+  }
+
+  Operand of_segment(Element at) {
+    const std::string_view id = at.attribute_or("segmentId", "");
+    for (const auto& [name, unit] : build_.segments)
+      if (name == id) return feature(at, unit->answer);
+    compiler_.problems().wrong(at, "segmentId", "no Segment has the id '" + std::string(id) + "'");
+    return {};
+  }
+
+  static bool same_value(std::string_view text, const Answer& answer, const Category& category) {
+    if (answer.type.is_text()) return false;
+    const auto value = parse_value(answer.type, text);
     return value && *value == category.value;
   }
 
@@ -163,19 +207,29 @@ class OutputCompiler {
             kMissing};
   }
 
-  Operand feature(Element at) {
+  Operand feature(Element at, const Answer& answer) {
     const std::string_view name =
         at.attribute_or("feature", Compiler::expression_of(at) ? "transformedValue" : "predictedValue");
-    if (name == "predictedValue") return predicted();
+    if (&answer == &build_.unit.answer && build_.feature)
+      if (const auto own = build_.feature(at, name)) return *own;
+    const bool ranks = at.attribute("rank") || at.attribute("rankOrder");
+    if (name == "predictedValue") {
+      if (const auto target = at.attribute("targetField"))
+        for (const NamedOutput& other : build_.unit.further_targets)
+          if (other.name == *target) return other.operand;
+      if (ranks && !answer.categories.empty()) return value_of_category(at, answer);
+      return {answer.value, answer.type, false, {}, kMissing};
+    }
     if (name == "predictedDisplayValue") return display_value();
-    if (name == "probability") return of_category(at, answer_.probabilities);
+    if (name == "probability") return of_category(at, answer, answer.probabilities);
     if (name == "confidence")
-      return of_category(at, answer_.confidences != 0 ? answer_.confidences : answer_.probabilities);
+      return of_category(at, answer, answer.confidences != 0 ? answer.confidences : answer.probabilities);
     if (name == "affinity" || name == "clusterAffinity" || name == "entityAffinity")
-      return of_category(at, answer_.affinities);
+      return of_category(at, answer, answer.affinities);
     if (name == "entityId" || name == "clusterId") {
-      if (answer_.entity == 0) return unsupported(at, "feature", name);
-      return {answer_.entity, answer_.entity_type, false, {}, kMissing};
+      if (answer.entity == 0) return unsupported(at, "feature", name);
+      if (ranks && answer.affinities != 0) return value_of_category(at, answer);
+      return {answer.entity, answer.entity_type, false, {}, kMissing};
     }
     if (name == "transformedValue" || name == "decision") {
       const Element inner = Compiler::expression_of(at);

@@ -32,6 +32,8 @@ PmmlModel::PmmlModel(std::unique_ptr<Compiled> compiled) : compiled_(std::move(c
   const Operand predicted{unit.answer.value, unit.answer.type, false, {}, kMissing};
   const std::string primary = unit.target.empty() ? "predictedValue" : unit.target;
   add(primary, own(primary) != nullptr ? *own(primary) : predicted);
+  for (const NamedOutput& target : unit.further_targets)
+    add(target.name, own(target.name) != nullptr ? *own(target.name) : target.operand);
   for (const NamedOutput& output : unit.outputs) add(output.name, output.operand);
   declared_outputs_ = outputs_.size();
   if (unit.answer.probabilities != 0)

@@ -27,6 +27,7 @@ class PmmlModel final : public Model {
   [[nodiscard]] std::span<const Field> inputs() const noexcept override { return inputs_; }
   [[nodiscard]] std::span<const Field> outputs() const noexcept override { return outputs_; }
   [[nodiscard]] std::size_t declared_outputs() const noexcept override { return declared_outputs_; }
+  [[nodiscard]] std::string_view group_field() const noexcept override { return compiled_->unit->group_field; }
   [[nodiscard]] std::string summary() const override;
   [[nodiscard]] std::size_t memory_bytes() const noexcept override;
   [[nodiscard]] Result<std::shared_ptr<const Scorer>> bind(const FeatureSchema& features,

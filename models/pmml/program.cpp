@@ -274,6 +274,7 @@ void run(const Block& block, Frame& frame) noexcept {
         break;
       case Op::kDiscretize: target = is_missing(a) ? kMissing : discretize(frame.tables->bins[at.b], a); break;
       case Op::kMapValues: target = frame.tables->maps[at.b].find(slots, frame.tables->arguments.data() + at.a); break;
+      case Op::kCall: target = frame.tables->natives[at.b]->call(frame); break;
       default: target = text_function(at, frame); break;
     }
   }

@@ -115,6 +115,7 @@ enum class Op : unsigned char {
   kFormatNumber,
   kFormatDatetime,
   kSecondsSinceMidnight,
+  kCall,  // target = Tables::natives[b], which knows its slots
 };
 
 /// True when `a` is a place in the argument list, not a slot.
@@ -182,6 +183,16 @@ class ValueMap {
   std::vector<std::uint32_t> table_;
 };
 
+struct Frame;
+
+/// A function of a row that is too large for an instruction. Immutable; reads and writes slots it was told of at load.
+class Native {
+ public:
+  virtual ~Native() = default;
+  [[nodiscard]] virtual double call(Frame& frame) const noexcept = 0;
+  [[nodiscard]] virtual std::size_t memory_bytes() const noexcept = 0;
+};
+
 /// What instructions refer to; one per document, read-only after load.
 struct Tables {
   Tables();
@@ -199,6 +210,7 @@ struct Tables {
   std::vector<ValueSet> sets;
   std::vector<std::unique_ptr<re2::RE2>> regexes;
   std::vector<std::string> formats;
+  std::vector<std::unique_ptr<const Native>> natives;
 };
 
 /// A row while it is scored.

@@ -15,6 +15,7 @@ std::size_t Tables::memory_bytes() const noexcept {
   for (const auto& set : sets) bytes += 64 + set.values().size() * 9;
   for (const auto& bin : bins) bytes += bin.bins.size() * sizeof(Bin);
   for (const auto& line : interpolations) bytes += line.from.size() * 16;
+  for (const auto& native : natives) bytes += native->memory_bytes();
   return bytes + maps.size() * 256;
 }
 

@@ -117,8 +117,8 @@ class TreeCompiler {
       any = true;
       const std::size_t i = build_.category(part, "value", compiler_.required(part, "value"));
       if (i >= count) continue;
-      records[i] += compiler_.required_number(part, "recordCount");
       given = given && part.attribute("probability");
+      records[i] += given ? compiler_.number(part, "recordCount", 0) : compiler_.required_number(part, "recordCount");
       if (given) probabilities[i] = compiler_.number(part, "probability", 0);
       if (part.attribute("confidence")) {
         confidences[i] = compiler_.number(part, "confidence", 0);
