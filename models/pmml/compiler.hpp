@@ -167,6 +167,7 @@ class Compiler {
   Operand field_ref(Element at, Scope& scope, BlockBuilder& block);
   Operand constant_element(Element at);
   Operand with_default(const Operand& value, Element at, std::string_view attribute, BlockBuilder& block);
+  Operand map_missing(const Operand& value, std::uint32_t input, Element at, BlockBuilder& block);
   Operand compound(Element at, Scope& scope, BlockBuilder& block);
   std::uint32_t format_index(std::string text);
   std::uint32_t regex_index(Element at, std::string_view pattern);

@@ -103,11 +103,27 @@ Operand Compiler::norm_continuous(Element at, Scope& scope, BlockBuilder& block)
     line.outliers = Outliers::kAsExtreme;
   else if (outliers != "asIs")
     problems_.unsupported(at, "outliers", "'" + std::string(outliers) + "'");
+  const std::uint32_t input = value.slot;
   tables_.interpolations.push_back(std::move(line));
   value.slot =
       emit(block, Op::kNormContinuous, value.slot, static_cast<std::uint32_t>(tables_.interpolations.size() - 1));
   value.constant = false;
-  return with_default(value, at, "mapMissingTo", block);
+  return map_missing(value, input, at, block);
+}
+
+// mapMissingTo answers for a missing input only, not for a value that maps to nothing.
+Operand Compiler::map_missing(const Operand& value, std::uint32_t input, Element at, BlockBuilder& block) {
+  const auto text = at.attribute("mapMissingTo");
+  if (!text) return value;
+  Operand result = value;
+  const std::uint32_t replacement = literal_operand(at, "mapMissingTo", *text, value.type).slot;
+  result.slot = new_slot();
+  result.constant = false;
+  emit_to(block, result.slot, Op::kCopy, value.slot);
+  emit_to(block, result.slot, Op::kIfAnyMissing, static_cast<std::uint32_t>(tables_.arguments.size()), replacement);
+  if (!block.code.empty()) block.code.back().count = 1;
+  tables_.arguments.push_back(input);
+  return result;
 }
 
 Operand Compiler::norm_discrete(Element at, Scope& scope, BlockBuilder& block) {
@@ -144,7 +160,7 @@ Operand Compiler::discretize(Element at, Scope& scope, BlockBuilder& block) {
                        false,
                        {},
                        kMissing};
-  return with_default(result, at, "mapMissingTo", block);
+  return map_missing(result, value.slot, at, block);
 }
 
 Operand Compiler::map_values(Element at, Scope& scope, BlockBuilder& block) {

@@ -114,13 +114,13 @@ double treat(const Treatment& at, double value, Frame& frame) noexcept {
       std::binary_search(at.missing_values.begin(), at.missing_values.end(), value))
     value = kMissing;
   if (!is_missing(value)) {
-    if (at.invalid != Invalid::kAsIs && !is_valid(at, value)) {
+    if (!is_valid(at, value)) {
+      if (at.invalid == Invalid::kAsIs) return value;
       if (at.invalid == Invalid::kReturnInvalid) return fail();
-      if (at.invalid == Invalid::kAsValue) return at.invalid_replacement;
-      value = kMissing;
-    } else if (at.outliers != Outliers::kAsIs && (value < at.low || value > at.high)) {
-      value = at.outliers == Outliers::kAsMissing ? kMissing : value < at.low ? at.low : at.high;
+      return at.invalid == Invalid::kAsValue ? at.invalid_replacement : at.missing_replacement;
     }
+    if (at.outliers != Outliers::kAsIs && (value < at.low || value > at.high))
+      value = at.outliers == Outliers::kAsMissing ? kMissing : value < at.low ? at.low : at.high;
   }
   if (!is_missing(value)) return value;
   if (!is_missing(at.missing_replacement)) return at.missing_replacement;

@@ -12,9 +12,8 @@ namespace {
 
 // What a built-in's result is, given its arguments.
 enum class Rule : unsigned char {
-  kCommon,    // the widest of the arguments' types; whole numbers stay whole
-  kSame,      // the first argument's type
-  kFloating,  // double, or float when the argument is a float
+  kCommon,  // the widest of the arguments' types; whole numbers stay whole
+  kSame,    // the first argument's type
   kDouble,
   kBoolean,
 };
@@ -39,16 +38,16 @@ constexpr std::array<Builtin, 60> kBuiltins = {{
     {"avg", 1, kAny, Op::kAvg, Rule::kDouble},
     {"median", 1, kAny, Op::kMedian, Rule::kDouble},
     {"product", 1, kAny, Op::kProduct, Rule::kCommon},
-    {"log10", 1, 1, Op::kLog10, Rule::kFloating},
-    {"ln", 1, 1, Op::kLn, Rule::kFloating},
-    {"x-log10", 1, 1, Op::kLog10, Rule::kFloating},
-    {"ln1p", 1, 1, Op::kLn1p, Rule::kFloating},
-    {"x-ln1p", 1, 1, Op::kLn1p, Rule::kFloating},
-    {"sqrt", 1, 1, Op::kSqrt, Rule::kFloating},
+    {"log10", 1, 1, Op::kLog10, Rule::kDouble},
+    {"ln", 1, 1, Op::kLn, Rule::kDouble},
+    {"x-log10", 1, 1, Op::kLog10, Rule::kDouble},
+    {"ln1p", 1, 1, Op::kLn1p, Rule::kDouble},
+    {"x-ln1p", 1, 1, Op::kLn1p, Rule::kDouble},
+    {"sqrt", 1, 1, Op::kSqrt, Rule::kDouble},
     {"abs", 1, 1, Op::kAbs, Rule::kSame},
-    {"exp", 1, 1, Op::kExp, Rule::kFloating},
-    {"expm1", 1, 1, Op::kExpm1, Rule::kFloating},
-    {"x-expm1", 1, 1, Op::kExpm1, Rule::kFloating},
+    {"exp", 1, 1, Op::kExp, Rule::kDouble},
+    {"expm1", 1, 1, Op::kExpm1, Rule::kDouble},
+    {"x-expm1", 1, 1, Op::kExpm1, Rule::kDouble},
     {"pow", 2, 2, Op::kPow, Rule::kCommon},
     {"threshold", 2, 2, Op::kThreshold, Rule::kCommon},
     {"floor", 1, 1, Op::kFloor, Rule::kSame},
@@ -58,17 +57,17 @@ constexpr std::array<Builtin, 60> kBuiltins = {{
     {"x-rint", 1, 1, Op::kRint, Rule::kSame},
     {"modulo", 2, 2, Op::kModulo, Rule::kCommon},
     {"x-modulo", 2, 2, Op::kModulo, Rule::kCommon},
-    {"sin", 1, 1, Op::kSin, Rule::kFloating},
-    {"cos", 1, 1, Op::kCos, Rule::kFloating},
-    {"tan", 1, 1, Op::kTan, Rule::kFloating},
-    {"asin", 1, 1, Op::kAsin, Rule::kFloating},
-    {"acos", 1, 1, Op::kAcos, Rule::kFloating},
-    {"atan", 1, 1, Op::kAtan, Rule::kFloating},
+    {"sin", 1, 1, Op::kSin, Rule::kDouble},
+    {"cos", 1, 1, Op::kCos, Rule::kDouble},
+    {"tan", 1, 1, Op::kTan, Rule::kDouble},
+    {"asin", 1, 1, Op::kAsin, Rule::kDouble},
+    {"acos", 1, 1, Op::kAcos, Rule::kDouble},
+    {"atan", 1, 1, Op::kAtan, Rule::kDouble},
     {"atan2", 2, 2, Op::kAtan2, Rule::kDouble},
     {"x-atan2", 2, 2, Op::kAtan2, Rule::kDouble},
-    {"sinh", 1, 1, Op::kSinh, Rule::kFloating},
-    {"cosh", 1, 1, Op::kCosh, Rule::kFloating},
-    {"tanh", 1, 1, Op::kTanh, Rule::kFloating},
+    {"sinh", 1, 1, Op::kSinh, Rule::kDouble},
+    {"cosh", 1, 1, Op::kCosh, Rule::kDouble},
+    {"tanh", 1, 1, Op::kTanh, Rule::kDouble},
     {"hypot", 2, 2, Op::kHypot, Rule::kDouble},
     {"x-hypot", 2, 2, Op::kHypot, Rule::kDouble},
     {"erf", 1, 1, Op::kErf, Rule::kDouble},
@@ -292,7 +291,6 @@ Operand Compiler::apply_builtin(Element at, std::string_view function, std::vect
   switch (builtin->rule) {
     case Rule::kCommon: result.type = common_type(arguments); break;
     case Rule::kSame: result.type = is_whole(arguments[0].type) ? kIntegerType : arguments[0].type; break;
-    case Rule::kFloating: result.type = arguments[0].type.data == DataType::kFloat ? kFloatType : kDoubleType; break;
     case Rule::kDouble: result.type = kDoubleType; break;
     case Rule::kBoolean: result.type = kBooleanType; break;
   }
@@ -408,7 +406,9 @@ Operand Compiler::apply_date(Element at, std::string_view function, std::vector<
   const Type date_time{DataType::kDateTime, OpType::kOrdinal, 0};
   // A text may hold a date or a date with a time: a moment is read from it.
   const auto moment = [&](const Operand& from) {
-    return from.type.data == DataType::kDateTime ? from : cast(from, date_time, block, at);
+    // A time of day is formatted as one of the first day.
+    const bool time = from.type.data == DataType::kDateTime || from.type.data == DataType::kTime;
+    return time ? from : cast(from, date_time, block, at);
   };
   const auto year = [&](const Operand& of) {
     if (of.constant && !of.type.is_text()) return static_cast<int>(of.value);

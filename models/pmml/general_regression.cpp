@@ -16,7 +16,8 @@ enum class Kind {
   kLogLinear,
   kMultinomialLogistic,
   kOrdinalMultinomial,
-  kGeneralizedLinear
+  kGeneralizedLinear,
+  kCoxRegression
 };
 enum class Link { kIdentity, kLog, kLogc, kLogit, kProbit, kCloglog, kLoglog, kCauchit, kNegbin, kOddspower, kPower };
 
@@ -46,6 +47,21 @@ double inverse(Link link, double eta, double parameter, double distribution) noe
   }
 }
 
+/// Cox regression: the cumulated hazard of the baseline, a step function of time.
+struct Baseline {
+  double stratum = kMissing;  ///< the value of the strata variable; missing: there is one baseline only
+  double last_time = INFINITY;
+  std::vector<std::pair<double, double>> steps;  ///< time, hazard from then on
+
+  [[nodiscard]] double hazard(double time) const noexcept {
+    if (is_missing(time) || time > last_time) return kMissing;
+    const auto after =
+        std::upper_bound(steps.begin(), steps.end(), time,
+                         [](double at, const std::pair<double, double>& step) { return at < step.first; });
+    return after == steps.begin() ? 0 : (after - 1)->second;
+  }
+};
+
 struct GeneralRegression {
   Kind kind = Kind::kRegression;
   Link link = Link::kIdentity;
@@ -53,6 +69,9 @@ struct GeneralRegression {
   double distribution_parameter = 0;
   std::uint32_t offset = 0;  ///< slot; 0: none
   std::uint32_t trials = 0;  ///< slot; 0: none
+  std::uint32_t time = 0;    ///< Cox regression: slot
+  std::uint32_t strata = 0;  ///< Cox regression: slot; 0: none
+  std::vector<Baseline> baselines;
   std::vector<RegressionTable> tables;
 };
 
@@ -65,6 +84,10 @@ class GeneralRegressionEvaluator final : public Evaluator {
     double* slots = frame.slots;
     const double offset = model_.offset == 0 ? 0 : slots[model_.offset];
     if (answer_.function == Function::kRegression) {
+      if (model_.kind == Kind::kCoxRegression) {
+        slots[answer_.value] = baseline_hazard(slots) * std::exp(model_.tables[0].value(slots));
+        return;
+      }
       const double eta = model_.tables[0].value(slots) + offset;
       const double trials = model_.trials == 0 ? 1 : slots[model_.trials];
       slots[answer_.value] = trials * inverse(model_.link, eta, model_.link_parameter, model_.distribution_parameter);
@@ -111,6 +134,12 @@ class GeneralRegressionEvaluator final : public Evaluator {
   }
 
  private:
+  [[nodiscard]] double baseline_hazard(const double* slots) const noexcept {
+    for (const Baseline& baseline : model_.baselines)
+      if (model_.strata == 0 || baseline.stratum == slots[model_.strata]) return baseline.hazard(slots[model_.time]);
+    return kMissing;
+  }
+
   GeneralRegression model_;
   Answer answer_;
 };
@@ -130,8 +159,12 @@ class GeneralRegressionCompiler {
       build_.start_classification();
     else
       build_.unit.answer.value = compiler_.new_slot();
-    model_.offset = variable_or_value("offsetVariable", "offsetValue");
-    model_.trials = variable_or_value("trialsVariable", "trialsValue");
+    // Offsets and trials are for generalised, multinomial and ordinal models.
+    if (model_.kind >= Kind::kMultinomialLogistic && model_.kind != Kind::kCoxRegression) {
+      model_.offset = variable_or_value("offsetVariable", "offsetValue");
+      model_.trials = variable_or_value("trialsVariable", "trialsValue");
+    }
+    if (model_.kind == Kind::kCoxRegression) read_baselines(classes);
     read_predictors();
     read_parameters();
     read_coefficients(classes);
@@ -150,8 +183,9 @@ class GeneralRegressionCompiler {
 
  private:
   void read_kind(bool classes) {
-    static constexpr std::array<std::string_view, 6> kKinds = {
-        "regression", "generalLinear", "logLinear", "multinomialLogistic", "ordinalMultinomial", "generalizedLinear"};
+    static constexpr std::array<std::string_view, 7> kKinds = {
+        "regression",         "generalLinear",     "logLinear",    "multinomialLogistic",
+        "ordinalMultinomial", "generalizedLinear", "CoxRegression"};
     const std::string_view name = compiler_.required(build_.at, "modelType");
     const auto* found = std::find(kKinds.begin(), kKinds.end(), name);
     if (found == kKinds.end()) return problems_.unsupported(build_.at, "modelType", "'" + std::string(name) + "'");
@@ -186,38 +220,137 @@ class GeneralRegressionCompiler {
   }
 
   void read_predictors() {
-    if (const Element factors = build_.at.child("FactorList"))
-      for (const Element at : factors)
-        if (at.is("Predictor")) {
-          factors_.insert(compiler_.required(at, "name"));
-          if (at.child("Categories") || at.child("Matrix"))
-            problems_.unsupported(at, "", "a Predictor with Categories or a contrast Matrix");
-        }
+    const Element factors = build_.at.child("FactorList");
+    if (!factors) return;
+    for (const Element at : factors) {
+      if (!at.is("Predictor")) continue;
+      const std::string_view name = compiler_.required(at, "name");
+      factors_.insert(name);
+      if (const Element matrix = at.child("Matrix")) read_contrasts(name, at, matrix);
+    }
+  }
+
+  // A contrast matrix: rows are the factor's values, columns the values that cells name.
+  struct Contrasts {
+    std::vector<std::string_view> categories;
+    std::vector<std::vector<double>> rows;
+  };
+  void read_contrasts(std::string_view name, Element predictor, Element matrix) {
+    Contrasts contrasts;
+    if (const Element categories = predictor.child("Categories"))
+      for (const Element at : categories)
+        if (at.is("Category")) contrasts.categories.push_back(compiler_.required(at, "value"));
+    const std::size_t size = contrasts.categories.size();
+    contrasts.rows.assign(size, std::vector<double>(size, 0));
+    std::size_t row = 0;
+    const std::string_view kind = matrix.attribute_or("kind", "any");
+    for (const Element at : matrix) {
+      if (at.is("MatCell")) {
+        const double i = compiler_.required_number(at, "row"), j = compiler_.required_number(at, "col");
+        const auto value = parse_number(at.text());
+        if (!(i >= 1 && j >= 1 && i <= static_cast<double>(size) && j <= static_cast<double>(size)) || !value)
+          problems_.wrong(at, "", "is no number of a row and column that there is");
+        else
+          contrasts.rows[static_cast<std::size_t>(i) - 1][static_cast<std::size_t>(j) - 1] = *value;
+      } else if (at.is("Array")) {
+        const std::vector<double> values = compiler_.numbers(at);
+        if (kind != "any" || values.size() != size || row >= size)
+          problems_.unsupported(at, "", "a contrast matrix that is not a full square of one row for each category");
+        else
+          contrasts.rows[row++] = values;
+      }
+    }
+    contrasts_.emplace(name, std::move(contrasts));
+  }
+
+  // The contrast of the factor's value to the value that a cell names.
+  std::uint32_t contrast(const Contrasts& contrasts, Element cell, std::string_view text, const Operand& value) {
+    const auto column = std::find(contrasts.categories.begin(), contrasts.categories.end(), text);
+    if (column == contrasts.categories.end()) {
+      problems_.wrong(cell, "value", "is none of the Categories");
+      return 0;
+    }
+    ValueMap map(1, kMissing);
+    for (std::size_t i = 0; i < contrasts.categories.size(); ++i)
+      map.add({compiler_.literal(cell, "value", contrasts.categories[i], value.type)},
+              contrasts.rows[i][static_cast<std::size_t>(column - contrasts.categories.begin())]);
+    map.finish();
+    compiler_.tables().maps.push_back(std::move(map));
+    const std::vector<std::uint32_t> key = {value.slot};
+    return compiler_.emit(build_.unit.prologue, Op::kMapValues, key,
+                          static_cast<std::uint32_t>(compiler_.tables().maps.size() - 1));
+  }
+
+  void read_baselines(bool classes) {
+    if (classes) problems_.wrong(build_.at, "functionName", "a Cox regression does not classify");
+    BlockBuilder& block = build_.unit.prologue;
+    const std::string_view time = compiler_.required(build_.at, "endTimeVariable");
+    model_.time =
+        compiler_.cast(compiler_.field(time, build_.scope, build_.at, "endTimeVariable"), kDoubleType, block, build_.at)
+            .slot;
+    Operand strata;
+    if (const auto name = build_.at.attribute("baselineStrataVariable")) {
+      strata = compiler_.field(*name, build_.scope, build_.at, "baselineStrataVariable");
+      model_.strata = strata.slot;
+    }
+    const Element tables = build_.at.child("BaseCumHazardTables");
+    if (!tables) return problems_.wrong(build_.at, "", "no BaseCumHazardTables inside");
+    const auto read = [&](Element at) {
+      Baseline baseline;
+      baseline.last_time = compiler_.number(at, "maxTime", INFINITY);
+      for (const Element cell : at)
+        if (cell.is("BaselineCell"))
+          baseline.steps.emplace_back(compiler_.required_number(cell, "time"),
+                                      compiler_.required_number(cell, "cumHazard"));
+      std::sort(baseline.steps.begin(), baseline.steps.end());
+      return baseline;
+    };
+    if (model_.strata == 0) {
+      model_.baselines.push_back(read(tables));
+      return;
+    }
+    for (const Element at : tables) {
+      if (!at.is("BaselineStratum")) continue;
+      model_.baselines.push_back(read(at));
+      model_.baselines.back().stratum = compiler_.literal(at, "value", compiler_.required(at, "value"), strata.type);
+    }
   }
 
   // A parameter is the product of its cells: x^value for a covariate, x == value for a factor; 1 without cells.
   void read_parameters() {
     const Element list = build_.at.child("ParameterList");
     if (!list) return problems_.wrong(build_.at, "", "no ParameterList inside");
-    for (const Element at : list)
-      if (at.is("Parameter") && !parameters_.emplace(compiler_.required(at, "name"), 0).second)
+    for (const Element at : list) {
+      if (!at.is("Parameter")) continue;
+      if (!parameters_.emplace(compiler_.required(at, "name"), 0).second)
         problems_.wrong(at, "name", "parameter '" + std::string(at.attribute_or("name", "")) + "' is defined twice");
+      // A Cox regression is relative to the reference point.
+      if (model_.kind == Kind::kCoxRegression && at.attribute("referencePoint"))
+        references_[at.attribute_or("name", "")] = compiler_.number(at, "referencePoint", 0);
+    }
     const Element matrix = build_.at.child("PPMatrix");
     if (!matrix) return;
     BlockBuilder& block = build_.unit.prologue;
     for (const Element at : matrix) {
       if (!at.is("PPCell")) continue;
-      if (at.attribute("targetCategory")) problems_.unsupported(at, "targetCategory", "a PPCell for one class");
-      const auto parameter = parameters_.find(compiler_.required(at, "parameterName"));
-      if (parameter == parameters_.end()) {
+      const std::string_view parameter_name = compiler_.required(at, "parameterName");
+      const auto common = parameters_.find(parameter_name);
+      if (common == parameters_.end()) {
         problems_.wrong(at, "parameterName", "is no Parameter");
         continue;
       }
+      // A cell may be for one class only.
+      const auto target_category = at.attribute("targetCategory");
+      std::uint32_t* parameter = &common->second;
+      if (target_category) parameter = &own_parameters_[std::string(*target_category)][parameter_name];
       const std::string_view name = compiler_.required(at, "predictorName");
       const Operand value = compiler_.field(name, build_.scope, at, "predictorName");
       const std::string_view text = compiler_.required(at, "value");
       std::uint32_t factor;
-      if (factors_.contains(name)) {
+      const auto contrasts = contrasts_.find(name);
+      if (contrasts != contrasts_.end()) {
+        factor = contrast(contrasts->second, at, text, value);
+      } else if (factors_.contains(name)) {
         factor = compiler_.emit(block, Op::kEqual, value.slot,
                                 compiler_.literal_operand(at, "value", text, value.type).slot);
       } else {
@@ -225,8 +358,7 @@ class GeneralRegressionCompiler {
         const double exponent = compiler_.number(at, "value", 1);
         factor = exponent == 1 ? number : compiler_.emit(block, Op::kPow, number, compiler_.constant_slot(exponent));
       }
-      parameter->second =
-          parameter->second == 0 ? factor : compiler_.emit(block, Op::kMultiply, parameter->second, factor);
+      *parameter = *parameter == 0 ? factor : compiler_.emit(block, Op::kMultiply, *parameter, factor);
     }
   }
 
@@ -243,6 +375,8 @@ class GeneralRegressionCompiler {
         continue;
       }
       const double beta = compiler_.required_number(at, "beta");
+      if (const auto reference = references_.find(parameter->first); reference != references_.end())
+        common_intercept -= beta * reference->second;
       const auto category = at.attribute("targetCategory");
       if (!classes || !category) {
         if (parameter->second == 0)
@@ -252,10 +386,13 @@ class GeneralRegressionCompiler {
         continue;
       }
       RegressionTable& table = table_of(build_.category(at, "targetCategory", *category));
-      if (parameter->second == 0)
+      std::uint32_t slot = parameter->second;
+      if (const auto own = own_parameters_.find(std::string(*category)); own != own_parameters_.end())
+        if (const auto cell = own->second.find(parameter->first); cell != own->second.end()) slot = cell->second;
+      if (slot == 0)
         table.intercept += beta;
       else
-        table.linear.push_back({parameter->second, beta});
+        table.linear.push_back({slot, beta});
     }
     if (!classes) model_.tables.emplace_back();
     // A binary regression may leave the class out: its coefficients are for the class that is not the reference.
@@ -289,6 +426,9 @@ class GeneralRegressionCompiler {
   GeneralRegression model_;
   std::unordered_set<std::string_view> factors_;
   std::unordered_map<std::string_view, std::uint32_t> parameters_;
+  std::map<std::string, std::unordered_map<std::string_view, std::uint32_t>> own_parameters_;  // by class
+  std::unordered_map<std::string_view, double> references_;
+  std::unordered_map<std::string_view, Contrasts> contrasts_;
 };
 
 }  // namespace

@@ -54,7 +54,7 @@ class MiningCompiler {
     if (problems_.any()) return nullptr;
     const bool classes = build_.unit.answer.function == Function::kClassification;
     const std::uint32_t working =
-        compiler_.new_slots(classes ? build_.unit.answer.categories.size() : 2 * ensemble_.segments.size());
+        compiler_.new_slots(2 * ensemble_.segments.size() + (classes ? build_.unit.answer.categories.size() : 0));
     auto general = std::make_unique<MiningEvaluator>(std::move(ensemble_), build_.unit.answer, working);
     // The fast form does not leave the segments' own answers behind.
     const Element output = build_.at.child("Output");
@@ -124,8 +124,7 @@ class MiningCompiler {
                                    [&](const auto& target) { return target.first == name; });
     if (!known) return problems_.wrong(at, "", "the target '" + name + "' is none of the model's");
     segment.target_slot = compiler_.new_slot();
-    unit.further_targets.push_back(
-        {name, {segment.target_slot, segment.unit->answer.type, false, {}, kMissing}});
+    unit.further_targets.push_back({name, {segment.target_slot, segment.unit->answer.type, false, {}, kMissing}});
   }
 
   // Later segments see the output, and so does who asks the whole model.

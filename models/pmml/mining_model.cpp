@@ -70,6 +70,8 @@ void MiningEvaluator::select(Frame& frame) const noexcept {
     if (!runs(segment, frame)) continue;
     segment.unit->evaluate(frame);
     if (frame.failed) return;
+    if (ensemble_.missing == MissingPrediction::kSkipSegment && is_missing(frame.slots[segment.unit->answer.value]))
+      continue;
     copy_answer(segment, frame);
     for (const auto& [from, to] : segment.exports) frame.slots[to] = frame.slots[from];
     return;
@@ -91,10 +93,10 @@ void MiningEvaluator::combine_numbers(Frame& frame) const noexcept {
     if (frame.failed) return;
     const double value = frame.slots[segment.unit->answer.value];
     const double weight = weighted ? segment.weight : 1;
-    all_weights += weight;
+    all_weights += segment.weight;
     if (is_missing(value)) {
       if (ensemble_.missing != MissingPrediction::kSkipSegment) return;
-      missing_weights += weight;
+      missing_weights += segment.weight;
       continue;
     }
     if (ensemble_.float_math) float_sum += static_cast<float>(weight) * static_cast<float>(value);
@@ -135,69 +137,105 @@ void MiningEvaluator::combine_numbers(Frame& frame) const noexcept {
   frame.slots[answer_.value] = result;
 }
 
-// Votes: a class's share of the segments' weight. The other methods combine the segments' probabilities.
+// Votes: a class's share of the segments' weight; a missing prediction may win too, and then there is no answer. The
+// other methods combine the segments' probabilities.
 void MiningEvaluator::combine_classes(Frame& frame) const noexcept {
   const std::size_t classes = answer_.categories.size();
   double* sums = frame.slots + answer_.probabilities;
   const Combination how = ensemble_.combination;
   const bool votes = how == Combination::kMajorityVote || how == Combination::kWeightedMajorityVote;
   const bool weighted = how == Combination::kWeightedMajorityVote || how == Combination::kWeightedAverage;
+  const bool skips = ensemble_.missing == MissingPrediction::kSkipSegment;
   std::fill_n(sums, classes, 0.0);
   double* first_votes = frame.slots + working_slots_;
-  if (votes) std::fill_n(first_votes, classes, static_cast<double>(ensemble_.segments.size()));
+  const auto never = static_cast<double>(ensemble_.segments.size());
+  if (votes) std::fill_n(first_votes, classes, never);
   double votes_seen = 0;
-  double weights = 0, all_weights = 0, missing_weights = 0;
-  double best = -1;       // max and median: how sure the surest segment is
-  double sure_count = 0;  // max: how many share that
-  for (const Segment& segment : ensemble_.segments) {
+  double weights = 0, all_weights = 0, missing_weights = 0, missing_votes = 0;
+  double* answered = frame.slots + working_slots_ + classes;  // max and median: indexes of the segments that answered
+  std::size_t count = 0;
+  for (std::size_t index = 0; index < ensemble_.segments.size(); ++index) {
+    const Segment& segment = ensemble_.segments[index];
     if (!runs(segment, frame)) continue;
     segment.unit->evaluate(frame);
     if (frame.failed) return;
     const Answer& answer = segment.unit->answer;
     const double winner = frame.slots[answer.winner];
     const double weight = weighted ? segment.weight : 1;
-    all_weights += weight;
+    all_weights += segment.weight;
     if (is_missing(winner)) {
-      if (ensemble_.missing == MissingPrediction::kReturnMissing) return answer_missing(frame);
-      missing_weights += weight;
+      if (ensemble_.missing == MissingPrediction::kReturnMissing || (!votes && !skips)) return answer_missing(frame);
+      missing_weights += segment.weight;
+      missing_votes += weight;
       continue;
     }
-    const double* probabilities = frame.slots + answer.probabilities;
+    weights += weight;
     if (votes) {
       const std::uint32_t voted = segment.classes[static_cast<std::size_t>(winner)];
       sums[voted] += weight;
       first_votes[voted] = std::min(first_votes[voted], votes_seen++);
-      weights += weight;
-      continue;
+    } else if (how == Combination::kMax || how == Combination::kMedian) {
+      answered[count++] = static_cast<double>(index);
+    } else {
+      const double* probabilities = frame.slots + answer.probabilities;
+      for (std::size_t i = 0; i < segment.classes.size(); ++i) sums[segment.classes[i]] += weight * probabilities[i];
     }
-    if (how == Combination::kMax) {
-      const double sure = *std::max_element(probabilities, probabilities + segment.classes.size());
-      if (sure < best) continue;
-      if (sure > best) {
-        std::fill_n(sums, classes, 0.0);
-        sure_count = 0;
-        best = sure;
-      }
-      ++sure_count;
-      weights = sure_count;
-      for (std::size_t i = 0; i < segment.classes.size(); ++i) sums[segment.classes[i]] += probabilities[i];
-      continue;
-    }
-    for (std::size_t i = 0; i < segment.classes.size(); ++i) sums[segment.classes[i]] += weight * probabilities[i];
-    weights += weight;
   }
-  if (weights == 0 || (ensemble_.missing == MissingPrediction::kSkipSegment &&
-                       missing_weights > ensemble_.missing_threshold * all_weights))
+  if (weights == 0 || (skips && missing_weights > ensemble_.missing_threshold * all_weights))
     return answer_missing(frame);
-  for (std::size_t i = 0; i < classes; ++i) sums[i] /= weights;
+  if (how == Combination::kMax || how == Combination::kMedian)
+    average_of_closest(frame, answered, count);
+  else
+    for (std::size_t i = 0; i < classes; ++i) sums[i] /= weights;
   choose_winner(answer_, frame);
   if (!votes) return;
   // Among classes with as many votes, the one that was voted for first.
   auto chosen = static_cast<std::size_t>(frame.slots[answer_.winner]);
   for (std::size_t i = 0; i < classes; ++i)
     if (sums[i] == sums[chosen] && first_votes[i] < first_votes[chosen]) chosen = i;
+  const double most = sums[chosen] * weights;
+  if (!skips && missing_votes > most) return answer_missing(frame);
   frame.slots[answer_.winner] = static_cast<double>(chosen);
   frame.slots[answer_.value] = answer_.categories[chosen].value;
+}
+
+// max and median: each class has the largest, or the median, of its probabilities; the segments closest to that of the
+// best class are averaged.
+void MiningEvaluator::average_of_closest(Frame& frame, const double* answered, std::size_t count) const noexcept {
+  const std::size_t classes = answer_.categories.size();
+  double* sums = frame.slots + answer_.probabilities;
+  double* values = frame.slots + working_slots_ + classes + ensemble_.segments.size();
+  const auto probability = [&](std::size_t k, std::size_t category) {
+    const Segment& segment = ensemble_.segments[static_cast<std::size_t>(answered[k])];
+    for (std::size_t i = 0; i < segment.classes.size(); ++i)
+      if (segment.classes[i] == category) return frame.slots[segment.unit->answer.probabilities + i];
+    return 0.0;
+  };
+  std::size_t best = 0;
+  double best_value = -1;
+  for (std::size_t category = 0; category < classes; ++category) {
+    for (std::size_t k = 0; k < count; ++k) values[k] = probability(k, category);
+    std::sort(values, values + count);
+    double value = values[count - 1];
+    if (ensemble_.combination == Combination::kMedian)
+      value = count % 2 == 1 ? values[count / 2] : (values[count / 2 - 1] + values[count / 2]) / 2;
+    if (!(value > best_value)) continue;
+    best_value = value;
+    best = category;
+  }
+  double closest = INFINITY, chosen = 0;
+  for (std::size_t k = 0; k < count; ++k) {
+    const double distance = std::fabs(probability(k, best) - best_value);
+    if (distance > closest) continue;
+    if (distance < closest) {
+      closest = distance;
+      chosen = 0;
+      std::fill_n(sums, classes, 0.0);
+    }
+    ++chosen;
+    for (std::size_t category = 0; category < classes; ++category) sums[category] += probability(k, category);
+  }
+  for (std::size_t category = 0; category < classes; ++category) sums[category] /= chosen;
 }
 
 void MiningEvaluator::evaluate(Frame& frame) const noexcept {

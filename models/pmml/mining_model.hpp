@@ -30,7 +30,7 @@ struct Segment {
   std::unique_ptr<ModelUnit> unit;
   std::vector<std::uint32_t> classes;  ///< the segment's class i is the ensemble's class classes[i]
   std::vector<std::pair<std::uint32_t, std::uint32_t>> exports;  ///< selectFirst: slots to copy (from, to)
-  std::uint32_t target_slot = 0;  ///< where the answer for another target goes
+  std::uint32_t target_slot = 0;                                 ///< where the answer for another target goes
   std::vector<std::uint32_t> outputs;  ///< modelChain: slots that others see; missing when the segment does not run
 };
 
@@ -59,13 +59,14 @@ class MiningEvaluator final : public Evaluator {
   void select(Frame& frame) const noexcept;
   void combine_numbers(Frame& frame) const noexcept;
   void combine_classes(Frame& frame) const noexcept;
+  void average_of_closest(Frame& frame, const double* answered, std::size_t count) const noexcept;
   void copy_answer(const Segment& from, Frame& frame) const noexcept;
   void answer_missing(Frame& frame) const noexcept;
   [[nodiscard]] bool runs(const Segment& segment, Frame& frame) const noexcept;
 
   Ensemble ensemble_;
   Answer answer_;
-  std::uint32_t working_slots_;  // two for each segment (numbers), or one for each class
+  std::uint32_t working_slots_;  // two for each segment, and one for each class
 };
 
 }  // namespace weir::pmml

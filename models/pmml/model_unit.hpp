@@ -78,12 +78,12 @@ struct ModelUnit {
   std::unique_ptr<Evaluator> evaluator;
   BlockBuilder epilogue;
   Answer answer;
-  std::vector<NamedOutput> outputs;  ///< own ones, then those of the segments
-  std::string target;                ///< name of the target field, may be empty
+  std::vector<NamedOutput> outputs;          ///< own ones, then those of the segments
+  std::string target;                        ///< name of the target field, may be empty
   std::vector<NamedOutput> further_targets;  ///< of a model with several
-  std::string group_field;           ///< of a model of baskets
-  std::string kind;                  ///< element name
-  bool bare = true;                  ///< nothing but the evaluator runs
+  std::string group_field;                   ///< of a model of baskets
+  std::string kind;                          ///< element name
+  bool bare = true;                          ///< nothing but the evaluator runs
 
   void evaluate(Frame& frame) const noexcept {
     for (const Treatment& at : treatments) frame.slots[at.target] = treat(at, frame.slots[at.source], frame);
@@ -148,6 +148,7 @@ std::unique_ptr<Evaluator> compile_support_vector_machine(ModelBuild& build);
 std::unique_ptr<Evaluator> compile_rule_set(ModelBuild& build);
 std::unique_ptr<Evaluator> compile_nearest_neighbor(ModelBuild& build);
 std::unique_ptr<Evaluator> compile_naive_bayes(ModelBuild& build);
+std::unique_ptr<Evaluator> compile_association(ModelBuild& build);
 std::unique_ptr<Evaluator> compile_scorecard(ModelBuild& build);
 
 /// Fields, targets and outputs of a model.

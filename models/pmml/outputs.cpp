@@ -86,13 +86,15 @@ void use_priors(ModelBuild& build, Element target) {
 
 class OutputCompiler {
  public:
-  explicit OutputCompiler(ModelBuild& build)
+  /// `nested` are the outputs of segments, which expressions may refer to.
+  OutputCompiler(ModelBuild& build, const std::vector<NamedOutput>& nested)
       : build_(build),
         compiler_(build.compiler),
         answer_(build.unit.answer),
         scope_(&build.scope, &build.unit.epilogue) {
-    if (!build.unit.target.empty()) scope_.define(build.unit.target, predicted());
-    for (const NamedOutput& target : build.unit.further_targets) scope_.define(target.name, target.operand);
+    for (const NamedOutput& at : nested) scope_.redefine(at.name, at.operand);
+    if (!build.unit.target.empty()) scope_.redefine(build.unit.target, predicted());
+    for (const NamedOutput& target : build.unit.further_targets) scope_.redefine(target.name, target.operand);
   }
 
   void compile(Element at) {
@@ -270,7 +272,7 @@ void compile_outputs(ModelBuild& build) {
   // The segments' outputs follow the model's own.
   std::vector<NamedOutput> nested = std::move(build.unit.outputs);
   build.unit.outputs.clear();
-  OutputCompiler outputs(build);
+  OutputCompiler outputs(build, nested);
   for (const Element at : output)
     if (at.is("OutputField")) outputs.compile(at);
   for (NamedOutput& at : nested) {

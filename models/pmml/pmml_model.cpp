@@ -84,7 +84,11 @@ Result<std::shared_ptr<const Scorer>> PmmlModel::bind(const FeatureSchema& featu
       continue;
     }
     if (!compiled_->used[i]) continue;
-    if (feature->type != inputs_[i].type) {
+    // Moments that count from a year may come as numbers or as texts; so may what is allowed to be no number.
+    const DataType data = treatment.type.data;
+    const bool reads_text = data == DataType::kDateDaysSince || data == DataType::kTimeSeconds ||
+                            data == DataType::kDateTimeSecondsSince || treatment.invalid != Invalid::kReturnInvalid;
+    if (feature->type != inputs_[i].type && !(feature->type == FieldType::kText && reads_text)) {
       complain("input '" + inputs_[i].name + "' is a " + std::string(to_string(inputs_[i].type)) + ", but a " +
                std::string(to_string(feature->type)) + " is supplied");
       continue;

@@ -126,14 +126,25 @@ void RegressionEvaluator::normalize(Normalization normalization, double* values,
   if (normalization == Normalization::kSoftmax) return softmax(values, count);
   if (normalization == Normalization::kSimplemax) return simplemax(values, count);
   // The last class takes what the others leave; with more than two classes and a link, each has its own value.
-  double rest = 1;
-  for (std::size_t i = 0; i + 1 < count; ++i) rest -= values[i] = inverse_link(normalization, values[i]);
+  if (count == 2) values[0] = std::clamp(inverse_link(normalization, values[0]), 0.0, 1.0);
+  double rest = count == 2 ? 1 - values[0] : 1;
+  for (std::size_t i = 0; count > 2 && i + 1 < count; ++i) rest -= values[i] = inverse_link(normalization, values[i]);
   if (count <= 2 || normalization == Normalization::kNone) {
     values[count - 1] = rest;
     return;
   }
   values[count - 1] = inverse_link(normalization, values[count - 1]);
   simplemax(values, count);
+}
+
+// Ordinal targets: each table gives the probability of its class and all before; the last class takes the rest.
+void RegressionEvaluator::cumulate(double* values, std::size_t count) const noexcept {
+  double below = 0;
+  for (std::size_t i = 0; i < count; ++i) {
+    const double up_to = i + 1 == count ? 1 : std::clamp(inverse_link(normalization_, values[i]), 0.0, 1.0);
+    values[i] = up_to - below;
+    below = up_to;
+  }
 }
 
 void RegressionEvaluator::evaluate(Frame& frame) const noexcept {
@@ -158,7 +169,10 @@ void RegressionEvaluator::evaluate(Frame& frame) const noexcept {
     values[i] = float_math_ ? tables_[i].float_value(slots) : tables_[i].value(slots);
     known = known && !is_missing(values[i]);
   }
-  normalize(normalization_, values, count);
+  if (ordinal_)
+    cumulate(values, count);
+  else
+    normalize(normalization_, values, count);
   for (std::size_t i = 0; i < count; ++i) probabilities[tables_[i].category] = known ? round(values[i]) : kMissing;
   if (!known) std::fill_n(probabilities, answer_.categories.size(), kMissing);
   choose_winner(answer_, frame);
@@ -199,11 +213,13 @@ std::unique_ptr<Evaluator> compile_regression(ModelBuild& build) {
     problems.wrong(build.at, "",
                    std::to_string(tables.size()) + " RegressionTable elements for a " + std::string(function));
   if (classification && tables.size() == 1) problems.wrong(build.at, "", "one RegressionTable for a classification");
-  if (classification && build.target != nullptr && build.target->type.op == OpType::kOrdinal && tables.size() > 2)
-    problems.unsupported(build.at, "", "a regression with an ordinal target");
+  const bool ordinal = classification && build.target != nullptr && build.target->type.op == OpType::kOrdinal;
+  if (ordinal && (*normalization == Normalization::kSoftmax || *normalization == Normalization::kSimplemax ||
+                  *normalization == Normalization::kExp))
+    problems.wrong(build.at, "normalizationMethod", "gives no cumulative probabilities of an ordinal target");
   if (classification) build.finish_classification();
   if (problems.any()) return nullptr;
-  return std::make_unique<RegressionEvaluator>(std::move(tables), *normalization, build.float_math, answer);
+  return std::make_unique<RegressionEvaluator>(std::move(tables), *normalization, build.float_math, ordinal, answer);
 }
 
 }  // namespace weir::pmml

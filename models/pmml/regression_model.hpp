@@ -67,24 +67,33 @@ double sum_of_terms(std::size_t count, const Term& term) noexcept {
 
 class RegressionEvaluator final : public Evaluator {
  public:
-  RegressionEvaluator(std::vector<RegressionTable> tables, Normalization normalization, bool float_math,
+  RegressionEvaluator(std::vector<RegressionTable> tables, Normalization normalization, bool float_math, bool ordinal,
                       const Answer& answer)
-      : tables_(std::move(tables)), normalization_(normalization), float_math_(float_math), answer_(answer) {}
+      : tables_(std::move(tables)),
+        normalization_(normalization),
+        float_math_(float_math),
+        ordinal_(ordinal),
+        answer_(answer) {}
   void evaluate(Frame& frame) const noexcept override;
   [[nodiscard]] std::size_t memory_bytes() const noexcept override;
 
   [[nodiscard]] const std::vector<RegressionTable>& tables() const noexcept { return tables_; }
   [[nodiscard]] Normalization normalization() const noexcept { return normalization_; }
   [[nodiscard]] bool float_math() const noexcept { return float_math_; }
+  /// The tables give cumulative probabilities.
+  [[nodiscard]] bool ordinal() const noexcept { return ordinal_; }
   [[nodiscard]] const Answer& answer() const noexcept { return answer_; }
 
   /// Turns the tables' values, in the order of the tables, into probabilities.
   static void normalize(Normalization normalization, double* values, std::size_t count) noexcept;
 
  private:
+  void cumulate(double* values, std::size_t count) const noexcept;
+
   std::vector<RegressionTable> tables_;
   Normalization normalization_;
   bool float_math_;
+  bool ordinal_;
   Answer answer_;
 };
 

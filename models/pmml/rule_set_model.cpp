@@ -30,11 +30,14 @@ class RuleSetEvaluator final : public Evaluator {
   RuleSetEvaluator(RuleSet set, const Answer& answer, std::uint32_t totals)
       : set_(std::move(set)), answer_(answer), totals_(totals) {}
 
+  // Each class keeps the confidence of its own best rule; the best class's rule answers.
   void evaluate(Frame& frame) const noexcept override {
     double* slots = frame.slots;
     const std::size_t count = answer_.categories.size();
-    std::fill_n(slots + answer_.confidences, count, 0.0);
-    std::fill_n(slots + totals_, count, 0.0);
+    double* confidences = slots + answer_.confidences;
+    double* totals = slots + totals_;
+    std::fill_n(confidences, count, 0.0);
+    std::fill_n(totals, count, kMissing);
     const Rule* best = nullptr;
     double fired = 0;
     for (const Rule& rule : set_.rules) {
@@ -42,20 +45,26 @@ class RuleSetEvaluator final : public Evaluator {
       const double truth = slots[rule.truth];
       if (is_missing(truth) || truth == 0) continue;
       ++fired;
-      slots[totals_ + rule.category] += rule.weight;
-      if (set_.criterion == Criterion::kFirstHit) {
-        best = &rule;
-        break;
-      }
-      if (best == nullptr || rule.weight > best->weight) best = &rule;
+      double& total = totals[rule.category];
+      const bool first = is_missing(total);
+      if (first || (set_.criterion == Criterion::kWeightedMax && rule.weight > total))
+        confidences[rule.category] = rule.confidence;
+      if (set_.criterion == Criterion::kWeightedSum)
+        total = (first ? 0 : total) + rule.weight;
+      else if (first || (set_.criterion == Criterion::kWeightedMax && rule.weight > total))
+        total = rule.weight;
+      if (best == nullptr || (set_.criterion == Criterion::kWeightedMax && rule.weight > best->weight)) best = &rule;
     }
-    if (set_.criterion == Criterion::kWeightedSum && best != nullptr) return answer_sum(slots, fired);
-    double category = set_.default_category, confidence = set_.default_confidence;
-    if (best != nullptr) {
-      category = static_cast<double>(best->category);
-      confidence = best->confidence;
+    if (best == nullptr) return answer_with(slots, set_.default_category, set_.default_confidence, kMissing);
+    if (set_.criterion != Criterion::kWeightedSum)
+      return answer_with(slots, static_cast<double>(best->category), best->confidence, best->id);
+    std::size_t winner = best->category;
+    for (std::size_t i = 0; i < count; ++i) {
+      if (is_missing(totals[i])) continue;
+      confidences[i] = totals[i] / fired;
+      if (totals[i] > totals[winner]) winner = i;
     }
-    answer_with(slots, category, confidence, best != nullptr ? best->id : kMissing);
+    answer_with(slots, static_cast<double>(winner), confidences[winner], first_of(winner, frame));
   }
   [[nodiscard]] std::size_t memory_bytes() const noexcept override {
     std::size_t bytes = sizeof(*this);
@@ -71,10 +80,14 @@ class RuleSetEvaluator final : public Evaluator {
     slots[answer_.entity] = id;
     if (known) slots[answer_.confidences + static_cast<std::size_t>(category)] = confidence;
   }
-  void answer_sum(double* slots, double fired) const noexcept {
-    const double* totals = slots + totals_;
-    const auto best = static_cast<std::size_t>(std::max_element(totals, totals + answer_.categories.size()) - totals);
-    answer_with(slots, static_cast<double>(best), totals[best] / fired, kMissing);
+  // The id of the first rule that fired for the class.
+  double first_of(std::size_t category, Frame& frame) const noexcept {
+    for (const Rule& rule : set_.rules) {
+      if (rule.category != category) continue;
+      run(rule.predicate, frame);
+      if (frame.slots[rule.truth] == 1) return rule.id;
+    }
+    return kMissing;
   }
 
   RuleSet set_;

@@ -88,7 +88,7 @@ class RowScorer : public Scorer {
     if (text.data() == nullptr) return kMissing;
     if (treatment.type.is_text()) return frame.texts.code(text);
     if (const auto value = parse_value(treatment.type, text)) return *value;
-    if (treatment.invalid == Invalid::kAsMissing) return kMissing;
+    if (treatment.invalid == Invalid::kAsMissing || treatment.invalid == Invalid::kAsIs) return kMissing;
     if (treatment.invalid == Invalid::kAsValue) return treatment.invalid_replacement;
     frame.fail("field '" + treatment.name + "': '" + std::string(text) + "' is not a value of type " +
                std::string(to_string(treatment.type.data)));
@@ -133,7 +133,8 @@ class LinearScorer final : public RowScorer {
                                                   const Binding& binding) {
     const Compiled& compiled = model->compiled();
     const auto* regression = dynamic_cast<const RegressionEvaluator*>(compiled.unit->evaluator.get());
-    if (regression == nullptr || regression->float_math() || !binding.texts.empty() || !binding.absent.empty())
+    if (regression == nullptr || regression->float_math() || regression->ordinal() || !binding.texts.empty() ||
+        !binding.absent.empty())
       return nullptr;
     if (!compiled.unit->prologue.code.empty() || regression->tables().size() > kMostTables) return nullptr;
     auto scorer = std::make_shared<LinearScorer>(model, binding, *regression);

@@ -48,16 +48,12 @@ double from_text(const Type& type, double code, Frame& frame) noexcept {
   return kMissing;
 }
 
-// ASCII letters only: the texts of models are names, and the row's length must not change.
 double change_case(double code, bool upper, Frame& frame) noexcept {
   const std::string_view text = frame.texts.at(code);
   char* memory = frame.texts.allocate(text.size());
   if (memory == nullptr) return keep(text, frame);
-  std::transform(text.begin(), text.end(), memory, [upper](char c) {
-    if (upper && c >= 'a' && c <= 'z') return static_cast<char>(c - 32);
-    if (!upper && c >= 'A' && c <= 'Z') return static_cast<char>(c + 32);
-    return c;
-  });
+  std::copy(text.begin(), text.end(), memory);
+  change_letters(memory, text.size(), upper);
   return code_of({memory, text.size()}, frame);
 }
 
@@ -76,13 +72,16 @@ double substring(std::string_view text, double position, double length, Frame& f
   return code_of(text.substr(begin, std::min(end, text.size()) - begin), frame);
 }
 
+// Missing arguments are left out.
 double concat(const Instruction& at, Frame& frame) noexcept {
   const std::uint32_t* arguments = frame.tables->arguments.data() + at.a;
-  std::size_t size = 0;
+  std::size_t size = 0, present = 0;
   for (std::size_t i = 0; i < at.count; ++i) {
-    if (is_missing(frame.slots[arguments[i]])) return kMissing;
+    if (is_missing(frame.slots[arguments[i]])) continue;
     size += frame.texts.at(frame.slots[arguments[i]]).size();
+    ++present;
   }
+  if (present == 0) return kMissing;
   char* memory = frame.texts.allocate(size);
   if (memory == nullptr) {
     frame.fail("concat: the text is too long");
@@ -90,6 +89,7 @@ double concat(const Instruction& at, Frame& frame) noexcept {
   }
   char* to = memory;
   for (std::size_t i = 0; i < at.count; ++i) {
+    if (is_missing(frame.slots[arguments[i]])) continue;
     const std::string_view text = frame.texts.at(frame.slots[arguments[i]]);
     to = std::copy(text.begin(), text.end(), to);
   }
@@ -162,6 +162,33 @@ double format_datetime(const Instruction& at, Frame& frame) noexcept {
 }
 
 }  // namespace
+
+void change_letters(char* text, std::size_t size, bool upper) noexcept {
+  // Blocks of capital letters, and how far their small ones are away; pairs alternate: even ones are capital.
+  struct Range {
+    unsigned first, last, distance;
+  };
+  static constexpr std::array<Range, 5> kRanges = {
+      {{0xC0, 0xD6, 32}, {0xD8, 0xDE, 32}, {0x391, 0x3A9, 32}, {0x400, 0x40F, 80}, {0x410, 0x42F, 32}}};
+  for (std::size_t i = 0; i < size; ++i) {
+    const auto byte = static_cast<unsigned char>(text[i]);
+    if (!upper && byte >= 'A' && byte <= 'Z') text[i] = static_cast<char>(byte + 32);
+    if (upper && byte >= 'a' && byte <= 'z') text[i] = static_cast<char>(byte - 32);
+    if ((byte & 0xE0) != 0xC0 || i + 1 >= size) continue;
+    unsigned letter = (byte & 0x1FU) << 6 | (static_cast<unsigned char>(text[i + 1]) & 0x3FU);
+    for (const Range& range : kRanges) {
+      const unsigned base = upper ? range.distance : 0;
+      if (letter < range.first + base || letter > range.last + base) continue;
+      letter = upper ? letter - range.distance : letter + range.distance;
+      break;
+    }
+    if ((letter >= 0x100 && letter <= 0x12F) || (letter >= 0x14A && letter <= 0x177))
+      letter = upper ? letter & ~1U : letter | 1U;
+    text[i] = static_cast<char>(0xC0 | letter >> 6);
+    text[i + 1] = static_cast<char>(0x80 | (letter & 0x3F));
+    ++i;
+  }
+}
 
 double text_function(const Instruction& at, Frame& frame) noexcept {
   if (at.op == Op::kConcat) return concat(at, frame);

@@ -11,6 +11,7 @@
 #include <cstring>
 
 #include "models/pmml/compiler.hpp"
+#include "models/pmml/text_functions.hpp"
 
 namespace weir::pmml {
 namespace {
@@ -37,27 +38,9 @@ std::string_view trim_punctuation(std::string_view word) noexcept {
   return word;
 }
 
-// ASCII and the letters of two bytes with the same distance between cases: Latin-1, Greek, Cyrillic.
-void to_lower(char* text, std::size_t size) noexcept {
-  for (std::size_t i = 0; i < size; ++i) {
-    auto byte = static_cast<unsigned char>(text[i]);
-    if (byte >= 'A' && byte <= 'Z') text[i] = static_cast<char>(byte + 32);
-    if ((byte & 0xE0) != 0xC0 || i + 1 >= size) continue;
-    unsigned letter = (byte & 0x1FU) << 6 | (static_cast<unsigned char>(text[i + 1]) & 0x3FU);
-    if ((letter >= 0xC0 && letter <= 0xDE && letter != 0xD7) || (letter >= 0x391 && letter <= 0x3A9) ||
-        (letter >= 0x410 && letter <= 0x42F))
-      letter += 32;
-    else if (letter >= 0x400 && letter <= 0x40F)
-      letter += 80;
-    text[i] = static_cast<char>(0xC0 | letter >> 6);
-    text[i + 1] = static_cast<char>(0x80 | (letter & 0x3F));
-    ++i;
-  }
-}
-
 std::string lowered(std::string_view text) {
   std::string result(text);
-  to_lower(result.data(), result.size());
+  change_letters(result.data(), result.size(), false);
   return result;
 }
 
@@ -98,8 +81,8 @@ struct Splitting {
       re2::StringPiece rest(text.data(), text.size()), found;
       while (RE2::PartialMatch(rest, *word, &found) && found.data() != nullptr) {
         if (!found.empty()) take(std::string_view(found.data(), found.size()));
-        rest.remove_prefix(std::min<std::size_t>(
-            rest.size(), static_cast<std::size_t>(found.data() - rest.data()) + std::max<std::size_t>(found.size(), 1)));
+        rest.remove_prefix(std::min<std::size_t>(rest.size(), static_cast<std::size_t>(found.data() - rest.data()) +
+                                                                  std::max<std::size_t>(found.size(), 1)));
         if (rest.empty()) break;
       }
       return;
@@ -166,7 +149,7 @@ class WordsOf final : public Native {
       char* copy = frame.texts.allocate(text.size());
       if (copy == nullptr && !text.empty()) return too_long(frame);
       if (!text.empty()) std::memcpy(copy, text.data(), text.size());
-      if (!splitting_.case_sensitive) to_lower(copy, text.size());
+      if (!splitting_.case_sensitive) change_letters(copy, text.size(), false);
       text = {copy, text.size()};
     }
     std::size_t count = 0;
@@ -279,8 +262,7 @@ std::shared_ptr<const RE2> regex(Compiler& compiler, Element at, std::string_vie
   options.set_case_sensitive(case_sensitive);
   auto result = std::make_shared<const RE2>(re2::StringPiece(pattern.data(), pattern.size()), options);
   if (!result->ok())
-    compiler.problems().wrong(at, attribute,
-                              "regular expression '" + std::string(pattern) + "': " + result->error());
+    compiler.problems().wrong(at, attribute, "regular expression '" + std::string(pattern) + "': " + result->error());
   return result;
 }
 
@@ -338,7 +320,8 @@ Normalization read_normalization(Compiler& compiler, Element at, bool index_case
       for (const char c : to.text()) rewrite.replacement += c == '\\' ? "\\\\" : std::string(1, c);
     }
     rewrite.pattern = regex(compiler, from, "", pattern, case_sensitive);
-    if (RE2::FullMatch("", *rewrite.pattern)) compiler.problems().unsupported(from, "", "a pattern that may be nothing");
+    if (RE2::FullMatch("", *rewrite.pattern))
+      compiler.problems().unsupported(from, "", "a pattern that may be nothing");
     result.rewrites.push_back(std::move(rewrite));
   }
   return result;

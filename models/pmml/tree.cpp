@@ -1,6 +1,7 @@
 #include "models/pmml/tree.hpp"
 
 #include <algorithm>
+#include <cmath>
 
 namespace weir::pmml {
 
@@ -23,7 +24,7 @@ bool test_holds(const TreeNode& node, Test test, double x, const Tables& tables)
 
 }  // namespace
 
-const Tree::Leaf& Tree::find(Frame& frame) const noexcept {
+const Tree::Leaf& Tree::find(Frame& frame, std::size_t* defaults) const noexcept {
   const double* slots = frame.slots;
   std::uint32_t at = 0;
   while (true) {
@@ -36,8 +37,10 @@ const Tree::Leaf& Tree::find(Frame& frame) const noexcept {
       at = test_holds(node, test, x, *frame.tables) ? at + 1 : node.other;
     else if (test == Test::kIsMissing || test == Test::kIsNotMissing)
       at = test == Test::kIsMissing ? at + 1 : node.other;
-    else
+    else {
       at = unknown[at];
+      if (defaults != nullptr) ++*defaults;
+    }
   }
 }
 
@@ -104,7 +107,8 @@ void TreeEvaluator::evaluate_open(Frame& frame) const noexcept {
 
 void TreeEvaluator::evaluate(Frame& frame) const noexcept {
   if (tree_.open_strategy != Tree::Open::kNo) return evaluate_open(frame);
-  const Tree::Leaf& leaf = tree_.find(frame);
+  std::size_t defaults = 0;
+  const Tree::Leaf& leaf = tree_.find(frame, tree_.missing_penalty != 1 ? &defaults : nullptr);
   double* slots = frame.slots;
   if (answer_.entity != 0) slots[answer_.entity] = leaf.id == 0 ? kMissing : leaf.id - 1;
   if (!tree_.classification) {
@@ -119,7 +123,8 @@ void TreeEvaluator::evaluate(Frame& frame) const noexcept {
   slots[answer_.value] = known ? answer_.categories[static_cast<std::size_t>(leaf.score)].value : kMissing;
   if (leaf.distribution != Tree::kNone) {
     for (std::size_t i = 0; i < count; ++i) probabilities[i] = tree_.distributions[leaf.distribution + i];
-    for (std::size_t i = 0; i < count; ++i) confidences[i] = tree_.confidences[leaf.distribution + i];
+    const double trust = defaults == 0 ? 1 : std::pow(tree_.missing_penalty, static_cast<double>(defaults));
+    for (std::size_t i = 0; i < count; ++i) confidences[i] = trust * tree_.confidences[leaf.distribution + i];
     return;
   }
   for (std::size_t i = 0; i < count; ++i)

@@ -61,10 +61,11 @@ struct Tree {
   bool classification = false;
   Open open_strategy = Open::kNo;
   bool last_when_none_true = false;
+  double missing_penalty = 1;  ///< confidences are multiplied by it for each default that was taken
   std::vector<OpenNode> open;  ///< root first
 
-  /// Walks to the row's leaf.
-  [[nodiscard]] const Leaf& find(Frame& frame) const noexcept;
+  /// Walks to the row's leaf. `defaults`, when given, counts the tests on missing values on the way.
+  [[nodiscard]] const Leaf& find(Frame& frame, std::size_t* defaults = nullptr) const noexcept;
   /// Whether test `index` holds: 1, 0 or missing for unknown.
   [[nodiscard]] double holds(std::uint32_t index, Frame& frame) const noexcept;
   /// Adds what the subtree of `at` says, times `weight`, to the classes' sums.

@@ -27,6 +27,8 @@ class TreeCompiler {
       problems_.unsupported(build.at, "missingValueStrategy", "'" + std::string(missing) + "'");
     const std::string_view no_true = build.at.attribute_or("noTrueChildStrategy", "returnNullPrediction");
     last_when_none_true_ = no_true == "returnLastPrediction";
+    tree_.missing_penalty = compiler_.number(build.at, "missingValuePenalty", 1);
+    numbers_nodes_ = asks_for(build, "entityId");
     if (!last_when_none_true_ && no_true != "returnNullPrediction")
       problems_.unsupported(build.at, "noTrueChildStrategy", "'" + std::string(no_true) + "'");
   }
@@ -96,7 +98,10 @@ class TreeCompiler {
   // The answer that a node itself gives.
   std::uint32_t leaf_of(Element at) {
     Tree::Leaf leaf;
-    if (const auto id = at.attribute("id")) leaf.id = compiler_.tables().texts.intern(*id) + 1;
+    if (const auto id = at.attribute("id"))
+      leaf.id = compiler_.tables().texts.intern(*id) + 1;
+    else if (numbers_nodes_)
+      leaf.id = compiler_.tables().texts.intern(std::to_string(place_of(at))) + 1;
     const auto score = at.attribute("score");
     if (!tree_.classification) {
       if (score) leaf.score = round_to(build_.float_math ? kFloatType : kDoubleType, compiler_.number(at, "score", 0));
@@ -106,6 +111,21 @@ class TreeCompiler {
     }
     tree_.leaves.push_back(leaf);
     return static_cast<std::uint32_t>(tree_.leaves.size() - 1);
+  }
+
+  // Nodes without an id are numbered from 1 in the order of the document.
+  std::size_t place_of(Element node) {
+    if (places_.empty()) {
+      Element root = node;
+      while (root.parent().is("Node")) root = root.parent();
+      for (Element at = root; at;) {
+        if (at.is("Node")) places_.emplace(at.index(), places_.size() + 1);
+        Element next = at.first_child();
+        for (; !next && !(at == root); at = at.parent()) next = at.next_sibling();
+        at = next;
+      }
+    }
+    return places_[node.index()];
   }
 
   void read_distribution(Element at, Tree::Leaf& leaf) {
@@ -121,15 +141,17 @@ class TreeCompiler {
       records[i] += given ? compiler_.number(part, "recordCount", 0) : compiler_.required_number(part, "recordCount");
       if (given) probabilities[i] = compiler_.number(part, "probability", 0);
       if (part.attribute("confidence")) {
-        confidences[i] = compiler_.number(part, "confidence", 0);
+        confidences[i] =
+            round_to(build_.float_math ? kFloatType : kDoubleType, compiler_.number(part, "confidence", 0));
         confident = true;
       }
     }
     if (!any) return;
     double total = 0;
     for (const double record : records) total += record;
-    if (!given)
-      for (std::size_t i = 0; i < count; ++i) probabilities[i] = total > 0 ? records[i] / total : 0;
+    const Type& kept = build_.float_math ? kFloatType : kDoubleType;
+    for (std::size_t i = 0; i < count; ++i)
+      probabilities[i] = round_to(kept, given ? probabilities[i] : total > 0 ? records[i] / total : 0);
     leaf.distribution = static_cast<std::uint32_t>(tree_.distributions.size());
     const auto best = std::max_element(probabilities.begin(), probabilities.end());
     leaf.score = static_cast<double>(best - probabilities.begin());
@@ -285,6 +307,8 @@ class TreeCompiler {
   Tree tree_;
   MissingStrategy strategy_ = MissingStrategy::kNone;
   bool last_when_none_true_ = false;
+  bool numbers_nodes_ = false;
+  std::unordered_map<std::uint32_t, std::size_t> places_;  // by element
 };
 
 }  // namespace

@@ -64,6 +64,20 @@ DelimitedFile grouped(const DelimitedFile& data, std::size_t group) {
   return result;
 }
 
+// A number whose column holds something else is given as text, when the model can read that (dates, invalid values).
+void offer_as_text(const weir::Model& model, weir::Field& feature, const DelimitedFile& data) {
+  const std::size_t column = data.column(feature.name);
+  if (feature.type == weir::FieldType::kText || column == DelimitedFile::kNone) return;
+  const bool readable = std::all_of(data.rows.begin(), data.rows.end(), [column](const auto& row) {
+    return is_missing(row[column]) || number_of(row[column]);
+  });
+  if (readable) return;
+  std::vector<weir::Field> features(model.inputs().begin(), model.inputs().end());
+  for (weir::Field& at : features)
+    if (at.name == feature.name) at.type = weir::FieldType::kText;
+  if (model.bind(weir::FeatureSchema(std::move(features)), {}).is_ok()) feature.type = weir::FieldType::kText;
+}
+
 struct Inputs {
   std::vector<double> numbers;
   std::vector<std::string_view> texts;
@@ -127,7 +141,9 @@ weir::Result<CheckReport> check_model(const weir::Model& model, const DelimitedF
     return weir::Status::invalid_argument("no expected column is an output of the model (" + names + ")");
   }
 
-  const weir::FeatureSchema schema(std::vector<weir::Field>(model.inputs().begin(), model.inputs().end()));
+  std::vector<weir::Field> features(model.inputs().begin(), model.inputs().end());
+  for (weir::Field& feature : features) offer_as_text(model, feature, data);
+  const weir::FeatureSchema schema(std::move(features));
   WEIR_ASSIGN_OR_RETURN(const std::shared_ptr<const weir::Scorer> scorer, model.bind(schema, report.columns));
   const Inputs inputs = read_inputs(schema, data);
   std::size_t number_outputs = 0, text_outputs = 0;
