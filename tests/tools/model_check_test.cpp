@@ -111,6 +111,14 @@ TEST(CheckSuite, PassesTheTriplesOfTheRepository) {
   EXPECT_EQ(report->passed, report->triples) << out.str();
 }
 
+TEST(CheckSuite, AgreesWithOtherEvaluatorsAndTrainingLibraries) {
+  std::ostringstream out;
+  const auto report = check_suite("tests/models/pmml_crosscheck", out);
+  ASSERT_TRUE(report.is_ok()) << report.status().to_string();
+  EXPECT_GT(report->triples, 100U);
+  EXPECT_EQ(report->passed, report->triples) << out.str();
+}
+
 TEST(CheckSuite, OneLineForEachTripleThatFails) {
   const std::filesystem::path root = std::filesystem::path(testing::TempDir()) / "weirctl_check_suite";
   std::filesystem::remove_all(root);
