@@ -174,6 +174,7 @@ class Majority final : public DecisionPolicy {
       if (ballot.members[member].quality > ballot.members[best].quality) best = member;
     }
     Decision decision{Decision::Kind::kAnswer, static_cast<int>(best)};
+    decision.output = options_.output;
     const MemberScore& score = ballot.scores[best];
     if (options_.of_numbers) {
       decision.numbers = ScoreNumbers(score.numbers.data() + options_.output, 1);
@@ -210,7 +211,7 @@ class Median final : public DecisionPolicy {
     for (std::size_t more = 1; more <= may_come; ++more) {
       if (middle(values, more, 0) != now || middle(values, 0, more) != now) return Decision::wait();
     }
-    return {Decision::Kind::kAnswer, -1, ScoreNumbers(&now, 1)};
+    return {Decision::Kind::kAnswer, -1, ScoreNumbers(&now, 1), {}, output_};
   }
 
  private:
@@ -246,7 +247,7 @@ class WeightedMean final : public DecisionPolicy {
     }
     if (!(weights > 0)) return Decision::none();
     const double mean = sum / weights;
-    return {Decision::Kind::kAnswer, -1, ScoreNumbers(&mean, 1)};
+    return {Decision::Kind::kAnswer, -1, ScoreNumbers(&mean, 1), {}, output_};
   }
 
  private:

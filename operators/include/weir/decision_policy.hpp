@@ -109,6 +109,7 @@ struct Decision {
   int winner = -1;  ///< the member that is answered, or answered by the one of best standing; -1: none
   ScoreNumbers numbers{};
   ScoreTexts texts{};
+  std::size_t output = 0;  ///< the voters' output that the answer's first value is about (SpeculationAnswer::agreement)
 
   static Decision wait() { return {}; }
   static Decision none() { return {Kind::kNone}; }

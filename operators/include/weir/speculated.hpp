@@ -31,8 +31,8 @@ struct SpeculationAnswer {
   std::string policy;               ///< the name of the policy that decided
   std::vector<MemberScore> scores;  ///< of every member, in the order declared
   std::int64_t latency_ns = 0;      ///< from the record's start to the decision, by the monotonic clock
-  /// The share of those that voted whose first output is the answer's (a number: within
-  /// SpeculationOptions::agreement_tolerance); 0 without an answer or votes.
+  /// The share of those that voted who say what the answer says: the same first text or, where it has none, the same
+  /// first number (within SpeculationOptions::agreement_tolerance). 0 without an answer or votes.
   double agreement = 0;
   std::int32_t winner = -1;  ///< index of the member that was answered (a class: of its best voter); -1: none
   AnswerStatus status = AnswerStatus::kNone;
@@ -106,6 +106,9 @@ struct Speculated : SpeculationAnswer {
     writer.end_object();
   }
 };
+
+/// Name of the side output for what follows.
+inline constexpr const char* kLateScoresName = "late-scores";
 
 /// A score that came after its record had been decided. Its status is kVoted, kFailed or kAbstained; it was not heard.
 struct LateScore {

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <utility>
 #include <vector>
 
 namespace weir::serving {
@@ -27,10 +28,11 @@ class KeySlots {
     return nullptr;
   }
 
-  /// Precondition: there is none yet.
-  Slot& add(std::uint64_t hash, const K& key) {
+  /// Made of hash, key and `more`. Precondition: there is none yet.
+  template <class... More>
+  Slot& add(std::uint64_t hash, const K& key, More&&... more) {
     if (2 * (slots_.size() + 1) > table_.size()) grow();
-    Slot& slot = slots_.emplace_back(hash, key);
+    Slot& slot = slots_.emplace_back(hash, key, std::forward<More>(more)...);
     insert(slot);
     return slot;
   }

@@ -1,0 +1,569 @@
+#pragma once
+/// SpeculateOperator: the task side of speculate(). Input 0 is records, input 1 models, both keyed alike; input 2, if
+/// there is one, is control.
+///
+/// A batch of records is scored by the fast members together, key by key; what is decided by then leaves at once and
+/// touches no state. What is not becomes an UndecidedRecord in state, and an entry of `open_`: slow members are asked,
+/// their scores come back through poll(), and the monotonic clock ends what they leave open.
+
+#include <algorithm>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include <weir/features.hpp>
+#include <weir/hash.hpp>
+#include <weir/map_table.hpp>
+#include <weir/operator.hpp>
+#include <weir/serving/key_slots.hpp>
+#include <weir/serving/serving_view.hpp>
+#include <weir/speculation/batch_votes.hpp>
+#include <weir/speculation/speculator.hpp>
+#include <weir/speculation/undecided_record.hpp>
+#include <weir/value_table.hpp>
+
+namespace weir::speculation {
+
+/// Appends a result with the columns of the record it is about; columns nobody fills stay empty.
+template <class R>
+void append(Batch<R>& batch, R&& result, Timestamp time, std::uint64_t position) {
+  batch.records.emplace(std::move(result));
+  const std::size_t size = batch.records.size();
+  if (time != kMinTimestamp || !batch.timestamps.empty()) {
+    while (batch.timestamps.size() + 1 < size) batch.timestamps.emplace(kMinTimestamp);
+    batch.timestamps.emplace(time);
+  }
+  if (position != kNoPosition || !batch.positions.empty()) {
+    while (batch.positions.size() + 1 < size) batch.positions.emplace(kNoPosition);
+    batch.positions.emplace(position);
+  }
+}
+
+template <class T, class K, class RecordKey, class ModelKey>
+class SpeculateOperator final : public Operator, public serving::ServingView {
+  static_assert(Serializable<T> && std::is_default_constructible_v<T>,
+                "records that wait for a decision are state: they must be storable (weir/serde.hpp) and "
+                "default-constructible");
+  static constexpr std::size_t kRecords = 0;
+  static constexpr std::size_t kModels = 1;
+
+  struct Slot : KeySlot {
+    Slot(std::uint64_t of_hash, const K& of_key, std::size_t members)
+        : KeySlot(weir::key_text(of_key), members), key(of_key), hash(of_hash) {}
+    K key;
+    std::uint64_t hash;
+  };
+  /// A record that has not been sent.
+  struct Open {
+    Slot* slot = nullptr;
+    std::int64_t started_ns = 0;
+    std::int64_t deadline_ns = 0;
+    const DecisionPolicy* policy = nullptr;
+    bool decided = false;
+  };
+  using OpenRecord = typename std::map<std::uint64_t, Open>::iterator;
+
+ public:
+  SpeculateOperator(const ModelRuntimes& runtimes, Features<T> features, SpeculationOptions options,
+                    RecordKey record_key, ModelKey model_key)
+      : record_key_(std::move(record_key)),
+        model_key_(std::move(model_key)),
+        features_(std::move(features)),
+        speculator_(std::move(options), runtimes, features_.schema()),
+        votes_(features_.schema(), speculator_) {}
+
+  Status open(OperatorContext& context) override {
+    context_ = &context;
+    waker_ = context.waker();
+    late_output_ = context.side_output(kLateScoresName);
+    WEIR_RETURN_IF_ERROR(speculator_.open(context));
+    models_ = &context.state().emplace<ModelTable>(nullptr, StateOptions{"current-model", true});
+    swaps_ = &context.state().emplace<SwapTable>(nullptr, StateOptions{"swap-log", true});
+    statistics_ = &context.state().emplace<StatisticsTable>(nullptr, StateOptions{"speculation-statistics", true});
+    undecided_ = &context.state().emplace<UndecidedTable>(nullptr, StateOptions{"undecided-records", true});
+    return context.is_restored() ? restore() : Status{};
+  }
+
+  void process(std::size_t input, BatchPtr& batch, Outbox& out) override {
+    if (input == kRecords) {
+      const std::int64_t now_ns = context_->clock().monotonic_ns();
+      hear_lanes(now_ns);
+      end_those_due(now_ns);
+      send(out);
+      take_records(static_cast<Batch<T>&>(*batch), now_ns, out);
+    } else if (input == kModels) {
+      take_models(static_cast<Batch<ModelRecord>&>(*batch));
+    } else {
+      auto& controls = static_cast<Batch<SpeculationControl>&>(*batch);
+      for (; controls.cursor < controls.size(); ++controls.cursor) speculator_.apply(controls.records[controls.cursor]);
+    }
+    finish_call();
+  }
+
+  PollResult poll(Outbox& out) override {
+    const std::int64_t now_ns = context_->clock().monotonic_ns();
+    bool progress = speculator_.poll_models() || put_off_due_;
+    put_off_due_ = false;
+    if (progress) ask_those_put_off(now_ns);
+    progress = hear_lanes(now_ns) || progress;
+    progress = end_those_due(now_ns) || progress;
+    progress = send(out) || progress;
+    finish_call();
+    if (!progress && (!decided_.empty() || !late_.empty())) waker_();  // the outbox takes nothing now: again
+    return progress ? PollResult::kProgress : PollResult::kIdle;
+  }
+
+  bool on_timer_tick(Timestamp /*now*/, Outbox& out) override {
+    poll(out);
+    return decided_.empty() && late_.empty();
+  }
+
+  [[nodiscard]] bool counts_for_watermark(std::size_t input) const noexcept override { return input == kRecords; }
+  /// A watermark goes on when all records before it have been answered; meanwhile later records may start.
+  [[nodiscard]] bool forwards_watermark() const noexcept override { return false; }
+  [[nodiscard]] bool forwards_idle() const noexcept override { return true; }
+  bool on_watermark(Timestamp watermark, Outbox& out) override {
+    if (watermark == kMaxTimestamp) {
+      poll(out);
+      return open_.empty();
+    }
+    if (!marks_.empty() && marks_.back().second == next_id_) {
+      marks_.back().first = std::max(marks_.back().first, watermark);
+    } else {
+      marks_.emplace_back(watermark, next_id_);
+    }
+    send_watermarks(out);
+    return true;
+  }
+  bool on_idle(bool idle, Outbox& out) override {
+    if (!idle) return true;
+    poll(out);
+    return open_.empty();
+  }
+  /// Late scores are not waited for.
+  bool on_end(Outbox& out) override {
+    poll(out);
+    return open_.empty() && late_.empty();
+  }
+
+  void snapshot(SnapshotBuilder& builder) override { speculator_.snapshot(builder); }
+  void close() noexcept override { speculator_.close(); }
+
+  Status list_models(JsonWriter& json, std::string_view prefix, std::size_t limit, std::string& cursor) override {
+    return models_->list_json(json, prefix, limit, cursor);
+  }
+  Result<std::string> show_models(std::string_view text, std::int64_t version) override {
+    WEIR_ASSIGN_OR_RETURN(const K key, parse_key<K>(text));
+    Slot* slot = slots_.find(hash_key(key), key);
+    if (slot == nullptr) return Status::not_found("no models and no records of key '" + std::string(text) + "'");
+    const SpeculationStatistics* found = statistics_->find(key, slot->hash);
+    return show_members(speculator_, *slot, found == nullptr ? SpeculationStatistics{} : *found, version);
+  }
+
+ private:
+  using ModelTable = MapTable<K, std::string, serving::KeyModels>;
+  using SwapTable = MapTable<K, std::string, serving::SwapLog>;
+  using StatisticsTable = ValueTable<K, SpeculationStatistics>;
+  using UndecidedTable = MapTable<K, std::uint64_t, UndecidedRecord<T>>;
+
+  Slot& slot_of(std::uint64_t hash, const K& key) {
+    if (Slot* slot = slots_.find(hash, key)) [[likely]]
+      return *slot;
+    return slots_.add(hash, key, speculator_.members());
+  }
+  SpeculationStatistics& statistics_of(Slot& slot) {
+    SpeculationStatistics& statistics = statistics_->mutate(slot.key, slot.hash);
+    if (!slot.statistics_match) [[unlikely]]
+      speculator_.match(slot, statistics);
+    return statistics;
+  }
+  UndecidedRecord<T>& row_of(std::uint64_t id, const Open& open) {
+    return undecided_->mutate(open.slot->key, open.slot->hash, id);
+  }
+
+  void take_models(Batch<ModelRecord>& batch) {
+    for (; batch.cursor < batch.size() && speculator_.can_receive(); ++batch.cursor) {
+      ModelRecord& record = batch.records[batch.cursor];
+      const std::optional<Timestamp> time =
+          batch.timestamps.empty() ? std::nullopt : std::optional(batch.timestamps[batch.cursor]);
+      Slot& slot = slot_of(batch.hashes[batch.cursor], std::invoke(model_key_, std::as_const(record)));
+      speculator_.receive(slot, std::move(record), time);
+    }
+    if (put_off_.empty()) return;
+    put_off_due_ = true;  // a model that records wait for may have gone
+    waker_();
+  }
+
+  // How many records may start now.
+  std::size_t startable(const Batch<T>& batch, const Outbox& out) {
+    std::size_t count = std::min(batch.remaining(), out.room());
+    const std::size_t most = speculator_.options().max_undecided;
+    count = std::min(count, most - std::min(open_.size(), most));
+    for (std::size_t member = 0; member < speculator_.members(); ++member) {
+      SlowLane* lane = speculator_.lane(member);
+      if (lane != nullptr && speculator_.member(member).when_full == QueueFull::kBackPressure)
+        count = std::min(count, lane->room(is_wanted_));
+    }
+    return count;
+  }
+
+  void take_records(Batch<T>& batch, std::int64_t now_ns, Outbox& out) {
+    const std::size_t count = startable(batch, out);
+    if (count == 0) return;
+    const std::size_t first = batch.cursor;
+    votes_.begin(count);
+    for (std::size_t i = 0; i < count; ++i) {
+      const T& record = batch.records[first + i];
+      votes_.add(slot_of(batch.hashes[first + i], std::invoke(record_key_, record)));
+    }
+    votes_.lay_out();
+    features_.gather(batch.records.data() + first, votes_.rows(), count, votes_.numbers(), votes_.texts());
+    const std::int64_t scored_ns = votes_.score(context_->clock());
+    for (BatchVotes::Group& group : votes_.groups()) note_use(group, batch, first);
+    Batch<Speculated<T>>& results = out.batch<Speculated<T>>();
+    results.records.reserve(results.size() + count);
+    for (std::size_t i = 0; i < count; ++i) start(batch, first + i, i, now_ns, scored_ns, results);
+    batch.cursor += count;
+  }
+
+  static Timestamp time_of(const Batch<T>& batch, std::size_t index) {
+    return batch.timestamps.empty() ? kMinTimestamp : batch.timestamps[index];
+  }
+  static std::uint64_t position_of(const Batch<T>& batch, std::size_t index) {
+    return batch.positions.empty() ? kNoPosition : batch.positions[index];
+  }
+
+  void note_use(BatchVotes::Group& group, const Batch<T>& batch, std::size_t first) {
+    group.statistics = &statistics_of(static_cast<Slot&>(*group.slot));
+    votes_.count_latency(group);
+    const std::size_t index = first + group.first_record;
+    for (std::size_t member = 0; member < speculator_.members(); ++member)
+      note_first_record(*group.slot, member, position_of(batch, index), time_of(batch, index));
+  }
+  void note_first_record(KeySlot& slot, std::size_t member, std::uint64_t position, Timestamp time) {
+    MemberSlot& models = *slot.models[member];
+    if (models.current != nullptr && models.current->awaits_first_record) [[unlikely]]
+      speculator_.models_of(member).note_first_record(models, *models.current, position, time);
+  }
+
+  // One record, with the votes of the fast members: it is decided and leaves, or it stays open.
+  void start(Batch<T>& batch, std::size_t index, std::size_t of_call, std::int64_t now_ns, std::int64_t scored_ns,
+             Batch<Speculated<T>>& results) {
+    const BatchVotes::Group& group = votes_.group_of(of_call);
+    Slot& slot = static_cast<Slot&>(*group.slot);
+    Speculated<T> result;
+    result.record = std::move(batch.records[index]);
+    result.key = slot.key_text;
+    result.event_time = time_of(batch, index);
+    result.position = position_of(batch, index);
+    const std::uint32_t votes = votes_.fill(of_call, result.scores);
+    const std::size_t slow = refuse_full_lanes(slot, result.scores, now_ns);
+    const bool is_decided =
+        speculator_.decide(result, speculator_.policy(), false, scored_ns - now_ns, *group.statistics);
+    const bool ask_all = slow != 0 && speculator_.options().late_scores == LateScores::kOfAll;
+    if (!is_decided || ask_all) {
+      const SlowSubject subject{next_id_++, &slot, result.event_time, result.position, now_ns};
+      for (std::size_t member = 0; member < speculator_.members(); ++member) {
+        const VoteStatus status = result.scores[member].status;
+        if (status == VoteStatus::kWaiting || (ask_all && status == VoteStatus::kUnneeded))
+          ask(subject, member, votes_.numbers_of(of_call), votes_.texts_of(of_call));
+      }
+      if (!is_decided) return keep_open(subject, std::move(result), votes);
+    }
+    const Timestamp time = result.event_time;
+    const std::uint64_t position = result.position;
+    append(results, std::move(result), time, position);
+  }
+
+  // Slow members that cannot be asked now abstain. How many are left to ask.
+  std::size_t refuse_full_lanes(const KeySlot& slot, std::vector<MemberScore>& scores, std::int64_t now_ns) {
+    std::size_t left = 0;
+    for (std::size_t member = 0; member < scores.size(); ++member) {
+      SlowLane* lane = speculator_.lane(member);
+      if (lane == nullptr || scores[member].status != VoteStatus::kWaiting) continue;
+      const bool is_full = speculator_.member(member).when_full == QueueFull::kAbstain && lane->room(is_wanted_) == 0;
+      if (is_full || !lane->responds(now_ns)) {
+        scores[member].status = VoteStatus::kAbstained;
+      } else {
+        scores[member].model = slot.models[member]->current->id;
+        ++left;
+      }
+    }
+    return left;
+  }
+
+  void keep_open(const SlowSubject& subject, Speculated<T>&& result, std::uint32_t votes) {
+    Slot& slot = static_cast<Slot&>(*subject.slot);
+    const std::int64_t allowed_ns = std::chrono::nanoseconds(speculator_.deadline()).count();
+    UndecidedRecord<T>& row = undecided_->mutate(slot.key, slot.hash, subject.id);
+    row.result = std::move(result);
+    row.result.policy = speculator_.policy().name();
+    row.started_ns = subject.started_ns;
+    row.allowed_ns = allowed_ns;
+    row.votes = votes;
+    add_open(subject.id, {&slot, subject.started_ns, subject.started_ns + allowed_ns, &speculator_.policy(), false});
+  }
+  void add_open(std::uint64_t id, const Open& open) {
+    open_.emplace(id, open);
+    open.decided ? decided_.push_back(id) : static_cast<void>(deadlines_.emplace(open.deadline_ns, id));
+  }
+
+  // Asks a member for one record: a slow one in its lane, any other when its model is there again.
+  void ask(const SlowSubject& subject, std::size_t member, const double* numbers, const std::string_view* texts) {
+    const serving::ModelVersion* version = subject.slot->models[member]->current;
+    SlowLane* lane = speculator_.lane(member);
+    if (lane == nullptr || version->scorer == nullptr) {
+      put_off_.emplace_back(subject.id, member);
+      return;
+    }
+    note_first_record(*subject.slot, member, subject.position, subject.event_time);
+    SlowRequest request;
+    request.subject = subject;
+    request.scorer = version->scorer;
+    request.model = version->id;
+    request.number_outputs = version->number_outputs;
+    request.text_outputs = version->text_outputs;
+    request.numbers.assign(numbers, numbers + features_.schema().number_columns());
+    for (std::size_t i = 0; i < features_.schema().text_columns(); ++i) {
+      request.texts.emplace_back(texts[i].data() == nullptr ? std::nullopt
+                                                            : std::optional<std::string>(std::string(texts[i])));
+    }
+    lane->ask(std::move(request));
+  }
+
+  // After a model has changed: records that found it being loaded again.
+  void ask_those_put_off(std::int64_t now_ns) {
+    std::vector<std::pair<std::uint64_t, std::size_t>> waiting;
+    waiting.swap(put_off_);
+    for (const auto& [id, member] : waiting) {
+      const OpenRecord found = open_.find(id);
+      if (found == open_.end() || found->second.decided) continue;
+      MemberSlot& models = *found->second.slot->models[member];
+      if (!models.usable()) {
+        put_off_.emplace_back(id, member);
+      } else if (models.current == nullptr) {
+        hear(found, member, absence_of(member), now_ns);
+      } else {
+        ask_again(found, member, now_ns);
+      }
+    }
+  }
+  MemberScore absence_of(std::size_t member) const {
+    MemberScore score;
+    score.model = speculator_.nobody(member);
+    score.status = VoteStatus::kAbsent;
+    return score;
+  }
+  void ask_again(OpenRecord open, std::size_t member, std::int64_t now_ns) {
+    UndecidedRecord<T>& row = row_of(open->first, open->second);
+    Slot& slot = *open->second.slot;
+    votes_.begin(1);
+    votes_.add(slot);
+    votes_.lay_out();
+    features_.gather(&row.result.record, votes_.rows(), 1, votes_.numbers(), votes_.texts());
+    const SlowSubject subject{open->first, &slot, row.result.event_time, row.result.position, open->second.started_ns};
+    if (speculator_.lane(member) != nullptr) {
+      row.result.scores[member].model = slot.models[member]->current->id;
+      return ask(subject, member, votes_.numbers(), votes_.texts());
+    }
+    MemberScore score = votes_.score_one(member, context_->clock());
+    statistics_of(slot).members[member].add_latency(score.latency_ns, 1);
+    note_first_record(slot, member, row.result.position, row.result.event_time);
+    hear(open, member, std::move(score), now_ns);
+  }
+
+  bool hear_lanes(std::int64_t now_ns) {
+    bool heard = false;
+    for (std::size_t member = 0; member < speculator_.members(); ++member) {
+      SlowLane* lane = speculator_.lane(member);
+      if (lane == nullptr) continue;
+      for (SlowScore& slow : lane->take(now_ns)) {
+        heard = true;
+        const OpenRecord found = open_.find(slow.subject.id);
+        const bool is_late = found == open_.end() || found->second.decided || slow.ended_ns > found->second.deadline_ns;
+        if (is_late) {
+          note_late(member, std::move(slow));
+        } else {
+          statistics_of(*found->second.slot).members[member].add_latency(slow.score.latency_ns, 1);
+          hear(found, member, std::move(slow.score), now_ns);
+        }
+      }
+    }
+    return heard;
+  }
+
+  void hear(OpenRecord open, std::size_t member, MemberScore score, std::int64_t now_ns) {
+    UndecidedRecord<T>& row = row_of(open->first, open->second);
+    if (score.status == VoteStatus::kVoted) score.order = ++row.votes;
+    row.result.scores[member] = std::move(score);
+    decide(open, row, false, now_ns);
+  }
+
+  void decide(OpenRecord open, UndecidedRecord<T>& row, bool deadline_has_come, std::int64_t now_ns) {
+    Open& record = open->second;
+    if (!speculator_.decide(row.result, *record.policy, deadline_has_come, now_ns - record.started_ns,
+                            statistics_of(*record.slot)))
+      return;
+    record.decided = row.decided = true;
+    deadlines_.erase({record.deadline_ns, open->first});
+    decided_.push_back(open->first);
+  }
+
+  // The deadline itself is too late to wait on.
+  bool end_those_due(std::int64_t now_ns) {
+    bool any = false;
+    while (!deadlines_.empty() && deadlines_.begin()->first <= now_ns) {
+      const OpenRecord open = open_.find(deadlines_.begin()->second);
+      decide(open, row_of(open->first, open->second), true, now_ns);
+      any = true;
+    }
+    return any;
+  }
+
+  void note_late(std::size_t member, SlowScore slow) {
+    Slot& slot = static_cast<Slot&>(*slow.subject.slot);
+    speculator_.count_late(member, slow.score, statistics_of(slot));
+    if (!late_output_ || late_.size() >= kMostLate) return;
+    late_.push_back({slot.key_text, slow.subject.event_time, slow.subject.position,
+                     slow.ended_ns - slow.subject.started_ns, std::move(slow.score)});
+  }
+
+  // Sends what is decided, then the watermarks that waited for it, and late scores. True when anything went.
+  bool send(Outbox& out) {
+    bool any = false;
+    while (!decided_.empty() && out.room() != 0) {
+      const std::uint64_t id = decided_.front();
+      decided_.pop_front();
+      const OpenRecord open = open_.find(id);
+      const Slot& slot = *open->second.slot;
+      Speculated<T>& result = row_of(id, open->second).result;
+      const Timestamp time = result.event_time;
+      const std::uint64_t position = result.position;
+      append(out.batch<Speculated<T>>(), std::move(result), time, position);
+      undecided_->remove(slot.key, slot.hash, id);
+      open_.erase(open);
+      any = true;
+    }
+    send_watermarks(out);
+    while (!late_.empty() && out.room(*late_output_) != 0) {
+      const Timestamp time = late_.front().event_time;
+      const std::uint64_t position = late_.front().position;
+      append(out.batch<LateScore>(*late_output_), std::move(late_.front()), time, position);
+      late_.pop_front();
+      any = true;
+    }
+    return any;
+  }
+  void send_watermarks(Outbox& out) {
+    while (!marks_.empty() && (open_.empty() || open_.begin()->first >= marks_.front().second)) {
+      out.emit_watermark(marks_.front().first);
+      marks_.pop_front();
+    }
+  }
+
+  // Stores what changed, hands requests on, and asks to be woken at the next deadline.
+  void finish_call() {
+    for (MemberSlot* changed : speculator_.take_changed()) {
+      Slot& slot = static_cast<Slot&>(changed->owner);
+      const std::string& name = speculator_.member(changed->member).name;
+      if (changed->models_changed)
+        models_->mutate(slot.key, slot.hash, name) = speculator_.models_of(changed->member).state_of(*changed);
+      if (changed->swaps_changed) swaps_->mutate(slot.key, slot.hash, name) = changed->swaps;
+      changed->models_changed = changed->swaps_changed = false;
+    }
+    bool is_refused = false;
+    for (std::size_t member = 0; member < speculator_.members(); ++member) {
+      if (SlowLane* lane = speculator_.lane(member); lane != nullptr && lane->waiting() != 0)
+        is_refused = lane->pump(context_->clock().monotonic_ns(), is_wanted_) || is_refused;
+    }
+    if (is_refused) context_->wake_at(context_->clock().monotonic_ns() + kTryAgainNs);
+    if (!deadlines_.empty()) context_->wake_at(deadlines_.begin()->first);
+    if (put_off_.size() > 2 * speculator_.members() * speculator_.options().max_undecided)
+      std::erase_if(put_off_, [&](const auto& one) { return !is_wanted_(one.first); });
+    speculator_.publish(open_.size());
+  }
+
+  Status restore() {
+    WEIR_RETURN_IF_ERROR(models_->for_each_key([&](const K& key, const auto& by_member) {
+      Slot& slot = slot_of(hash_key(key), key);
+      for (std::size_t member = 0; member < speculator_.members(); ++member) {
+        const auto stored = by_member.find(speculator_.member(member).name);
+        if (stored == by_member.end()) continue;
+        const serving::SwapLog* log = swaps_->find(key, slot.hash, stored->first);
+        speculator_.models_of(member).restore(*slot.models[member], stored->second,
+                                              log == nullptr ? serving::SwapLog{} : *log);
+      }
+    }));
+    std::vector<std::pair<std::uint64_t, Slot*>> stored;
+    WEIR_RETURN_IF_ERROR(undecided_->for_each_key([&](const K& key, const auto& rows) {
+      for (const auto& [id, row] : rows) stored.emplace_back(id, &slot_of(hash_key(key), key));
+    }));
+    std::stable_sort(stored.begin(), stored.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+    if (!stored.empty()) next_id_ = stored.back().first + 1;
+    const std::int64_t now_ns = context_->clock().monotonic_ns();
+    for (const auto& [id, slot] : stored) restore_record(id, *slot, now_ns);
+    put_off_due_ = !put_off_.empty();
+    if (!stored.empty()) waker_();
+    finish_call();
+    return {};
+  }
+
+  // The time that had gone by at the checkpoint has gone by; that since then has not.
+  void restore_record(std::uint64_t id, Slot& slot, std::int64_t now_ns) {
+    if (open_.contains(id)) {  // two tasks, now one, gave it to records of different keys
+      UndecidedRecord<T> moved = std::move(undecided_->mutate(slot.key, slot.hash, id));
+      undecided_->remove(slot.key, slot.hash, id);
+      id = next_id_++;
+      undecided_->mutate(slot.key, slot.hash, id) = std::move(moved);
+    }
+    UndecidedRecord<T>& row = undecided_->mutate(slot.key, slot.hash, id);
+    const std::int64_t gone_ns = std::max<std::int64_t>(0, speculator_.checkpoint_ns().value_or(0) - row.started_ns);
+    row.started_ns = now_ns - gone_ns;
+    add_open(id, {&slot, row.started_ns, row.started_ns + row.allowed_ns, &speculator_.policy_named(row.result.policy),
+                  row.decided});
+    if (row.decided) return;
+    row.result.scores = speculator_.matched(std::move(row.result.scores));
+    for (std::size_t member = 0; member < speculator_.members(); ++member)
+      if (row.result.scores[member].status == VoteStatus::kWaiting) put_off_.emplace_back(id, member);
+  }
+
+  static constexpr std::size_t kMostLate = 10'000;
+  static constexpr std::int64_t kTryAgainNs = 10'000'000;
+
+  RecordKey record_key_;
+  ModelKey model_key_;
+  Features<T> features_;
+  Speculator speculator_;
+  BatchVotes votes_;
+  OperatorContext* context_ = nullptr;
+  std::function<void()> waker_;
+  std::optional<std::size_t> late_output_;
+  serving::KeySlots<Slot, K> slots_;
+  ModelTable* models_ = nullptr;
+  SwapTable* swaps_ = nullptr;
+  StatisticsTable* statistics_ = nullptr;
+  UndecidedTable* undecided_ = nullptr;
+
+  std::uint64_t next_id_ = 1;
+  std::map<std::uint64_t, Open> open_;                          // by id, that is in order of start
+  std::set<std::pair<std::int64_t, std::uint64_t>> deadlines_;  // of those undecided
+  std::deque<std::uint64_t> decided_;                           // not sent yet
+  std::deque<std::pair<Timestamp, std::uint64_t>> marks_;       // watermarks, and the first id after each
+  std::vector<std::pair<std::uint64_t, std::size_t>> put_off_;  // ids and members whose model is being loaded again
+  bool put_off_due_ = false;
+  std::deque<LateScore> late_;
+  SlowLane::IsWanted is_wanted_ = [this](std::uint64_t id) {
+    if (speculator_.options().late_scores == LateScores::kOfAll) return true;
+    const auto found = open_.find(id);
+    return found != open_.end() && !found->second.decided;
+  };
+};
+
+}  // namespace weir::speculation
