@@ -71,13 +71,8 @@ void read_mining_field(Compiler& compiler, Element at, Treatment& treatment) {
 }
 
 void settle(Treatment& treatment) {
-  const bool checked =
-      treatment.invalid != Invalid::kAsIs &&
-      (!treatment.intervals.empty() || !treatment.valid_values.empty() || !treatment.invalid_values.empty() ||
-       treatment.type.data == DataType::kInteger || treatment.type.data == DataType::kBoolean);
-  treatment.plain = !checked && treatment.missing_values.empty() && is_missing(treatment.missing_replacement) &&
-                    !treatment.missing_is_invalid && treatment.outliers == Outliers::kAsIs &&
-                    treatment.type.data != DataType::kFloat;
+  treatment.plain =
+      treatment.unchecked() && is_missing(treatment.missing_replacement) && treatment.type.data != DataType::kFloat;
 }
 
 bool is_valid(const Treatment& at, double value) noexcept {

@@ -411,8 +411,9 @@ Operand Compiler::apply_date(Element at, std::string_view function, std::vector<
     return time ? from : cast(from, date_time, block, at);
   };
   const auto year = [&](const Operand& of) {
-    if (of.constant && !of.type.is_text()) return static_cast<int>(of.value);
-    problems_.unsupported(at, "function", "'" + std::string(function) + "' with a computed year");
+    if (of.constant && !of.type.is_text() && of.value >= 1 && of.value <= 9999) return static_cast<int>(of.value);
+    problems_.unsupported(at, "function",
+                          "'" + std::string(function) + "' with a year that is computed or not within 1 and 9999");
     return 1970;
   };
   if (function == "dateDaysSinceYear") {

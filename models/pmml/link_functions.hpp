@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstddef>
 
+#include "models/pmml/kernels/kernels.hpp"
 #include "models/pmml/program.hpp"
 
 namespace weir::pmml {
@@ -22,7 +23,7 @@ enum class Normalization : unsigned char {
 
 inline double inverse_link(Normalization normalization, double y) noexcept {
   switch (normalization) {
-    case Normalization::kLogit: return 1 / (1 + std::exp(-y));
+    case Normalization::kLogit: kernels().logistics(&y, 1); return y;
     case Normalization::kProbit: return 0.5 * std::erfc(-y / 1.41421356237309504880);
     case Normalization::kCloglog: return 1 - std::exp(-std::exp(y));
     case Normalization::kExp: return std::exp(y);

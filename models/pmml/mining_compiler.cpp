@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <array>
 
-#include "models/pmml/forest.hpp"
+#include "models/pmml/forest_evaluator.hpp"
 
 namespace weir::pmml {
 namespace {

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include "models/pmml/fast_tree.hpp"
+
 namespace weir::pmml {
 
 bool is_model(std::string_view name) {
@@ -99,6 +101,7 @@ std::unique_ptr<ModelUnit> compile_model(Element at, Scope& parent, DocumentCont
   else
     compiler.problems().unsupported(at, "", "model kind " + std::string(name));
   if (unit->evaluator == nullptr) return nullptr;
+  if (top) unit->evaluator = make_fast_tree(std::move(unit->evaluator), unit->answer, compiler);
   compile_targets(build);
   compile_outputs(build);
   unit->bare = unit->treatments.empty() && unit->prologue.code.empty() && unit->epilogue.code.empty();

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "models/pmml/block_evaluator.hpp"
 #include "models/pmml/compiler.hpp"
 
 namespace weir::pmml {
@@ -40,6 +41,8 @@ class Evaluator {
  public:
   virtual ~Evaluator() = default;
   virtual void evaluate(Frame& frame) const noexcept = 0;
+  /// How it scores rows in blocks; null when it does not. Its answer is all that a unit's evaluate() gives.
+  [[nodiscard]] virtual const BlockEvaluator* block() const noexcept { return nullptr; }
   [[nodiscard]] virtual std::size_t memory_bytes() const noexcept = 0;
 };
 
@@ -62,6 +65,14 @@ struct Treatment {
   std::vector<double> valid_values;    ///< sorted; empty: any
   std::vector<double> invalid_values;  ///< sorted
   std::vector<double> missing_values;  ///< sorted
+
+  /// No value is invalid, extreme or a marker; a missing one may be replaced, a float rounded.
+  [[nodiscard]] bool unchecked() const noexcept {
+    const bool checks =
+        invalid != Invalid::kAsIs && (!intervals.empty() || !valid_values.empty() || !invalid_values.empty() ||
+                                      type.data == DataType::kInteger || type.data == DataType::kBoolean);
+    return !checks && missing_values.empty() && !missing_is_invalid && outliers == Outliers::kAsIs;
+  }
 };
 
 /// The value after treatment; fails the row where the field says so.

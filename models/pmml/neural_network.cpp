@@ -54,39 +54,65 @@ double activate(Activation activation, double z, double threshold) noexcept {
   }
 }
 
+void activate_all(Activation activation, double threshold, double* z, std::size_t count) noexcept {
+  switch (activation) {
+    case Activation::kIdentity: return;
+    case Activation::kLogistic: return kernels().logistics(z, count);
+    case Activation::kExponential: return kernels().exponentials(z, count);
+    case Activation::kRectifier:
+      for (std::size_t i = 0; i < count; ++i) z[i] = z[i] < 0 ? 0 : z[i];
+      return;
+    default:
+      for (std::size_t i = 0; i < count; ++i) z[i] = activate(activation, z[i], threshold);
+      return;
+  }
+}
+
 struct Layer {
   Activation activation = Activation::kLogistic;
   Normalization normalization = Normalization::kNone;
   double threshold = 0;
   std::uint32_t first = 0;  ///< slot of the first neuron
   std::uint32_t count = 0;
-  // Fully connected to `inputs` slots from `input_first` on: weights[input * count + neuron].
+  // Fully connected to `inputs` slots from `input_first` on; the weights are laid out as DenseWeights says.
   bool dense = false;
+  bool narrow = false;
   std::uint32_t input_first = 0;
   std::uint32_t inputs = 0;
   std::vector<double> weights;
-  std::vector<double> biases;
+  std::vector<double> biases;  ///< padded(count)
   // Otherwise each neuron's connections, [starts[i], starts[i + 1]).
   std::vector<std::uint32_t> starts;
   std::vector<std::uint32_t> sources;
   std::vector<double> widths, altitudes;  ///< radial basis
 };
 
-class NetworkEvaluator final : public Evaluator {
+class NetworkEvaluator final : public Evaluator, private BlockEvaluator {
  public:
-  NetworkEvaluator(std::vector<Layer> layers, std::vector<std::uint32_t> outputs, std::vector<double> ids,
-                   bool float_math, const Answer& answer)
+  NetworkEvaluator(std::vector<Layer> layers, std::vector<std::uint32_t> inputs, std::vector<std::uint32_t> outputs,
+                   std::vector<double> ids, bool float_math, const Answer& answer)
       : layers_(std::move(layers)),
+        inputs_(std::move(inputs)),
         outputs_(std::move(outputs)),
         ids_(std::move(ids)),
         float_math_(float_math),
-        answer_(answer) {}
+        answer_(answer) {
+    // In blocks: each layer whole, on the one before; a number from the last one.
+    blocks_ = answer_.function == Function::kRegression && !layers_.empty() && outputs_[0] >= layers_.back().first &&
+              outputs_[0] < layers_.back().first + layers_.back().count;
+    for (std::size_t i = 0; i < layers_.size(); ++i) {
+      blocks_ = blocks_ && layers_[i].dense && layers_[i].normalization == Normalization::kNone &&
+                (i == 0 || layers_[i].input_first == layers_[i - 1].first);
+      widest_ = std::max<std::size_t>(widest_, padded(layers_[i].count));
+    }
+    block_output_ = answer_.value;
+  }
 
   void evaluate(Frame& frame) const noexcept override {
     double* slots = frame.slots;
     for (const Layer& layer : layers_) {
       if (layer.dense)
-        run_dense(layer, slots);
+        run_dense(layer, slots + layer.input_first, layer.inputs, 1, slots + layer.first, layer.count);
       else
         run_sparse(layer, slots);
       if (layer.normalization == Normalization::kSoftmax) softmax(slots + layer.first, layer.count);
@@ -110,6 +136,7 @@ class NetworkEvaluator final : public Evaluator {
     const double winner = slots[answer_.winner];
     slots[answer_.entity] = is_missing(winner) ? kMissing : ids_[static_cast<std::size_t>(winner)];
   }
+  [[nodiscard]] const BlockEvaluator* block() const noexcept override { return blocks_ ? this : nullptr; }
 
   [[nodiscard]] std::size_t memory_bytes() const noexcept override {
     std::size_t bytes = sizeof(*this);
@@ -119,19 +146,37 @@ class NetworkEvaluator final : public Evaluator {
   }
 
  private:
-  static void run_dense(const Layer& layer, double* slots) noexcept {
-    double* z = slots + layer.first;
-    std::copy(layer.biases.begin(), layer.biases.end(), z);
-    const double* weights = layer.weights.data();
-    for (std::uint32_t i = 0; i < layer.inputs; ++i, weights += layer.count) {
-      const double x = slots[layer.input_first + i];
-      for (std::uint32_t j = 0; j < layer.count; ++j) z[j] += x * weights[j];
+  static constexpr std::size_t kRowsAtOnce = 16;  // what lies between two layers stays in the nearest cache
+
+  [[nodiscard]] std::span<const std::uint32_t> block_inputs() const noexcept override { return inputs_; }
+  [[nodiscard]] std::span<const std::uint32_t> block_outputs() const noexcept override { return {&block_output_, 1}; }
+  [[nodiscard]] std::size_t block_memory_bytes() const noexcept override {
+    return 2 * kRowsAtOnce * widest_ * sizeof(double);
+  }
+  void evaluate_block(const BlockRows& in, double* out, unsigned char* /*other*/,
+                      void* memory) const noexcept override {
+    double* buffers[2] = {static_cast<double*>(memory), static_cast<double*>(memory) + kRowsAtOnce * widest_};
+    const std::size_t output = outputs_[0] - layers_.back().first;
+    for (std::size_t first = 0; first < in.rows; first += kRowsAtOnce) {
+      const std::size_t rows = std::min(kRowsAtOnce, in.rows - first);
+      const double* x = in.values + first * in.stride;
+      std::size_t stride = in.stride;
+      for (std::size_t i = 0; i < layers_.size(); ++i) {
+        double* z = buffers[i % 2];
+        run_dense(layers_[i], x, stride, rows, z, widest_);
+        x = z;
+        stride = widest_;
+      }
+      for (std::size_t row = 0; row < rows; ++row) out[first + row] = x[row * widest_ + output];
     }
-    if (layer.activation == Activation::kRectifier) {
-      for (std::uint32_t j = 0; j < layer.count; ++j) z[j] = z[j] < 0 ? 0 : z[j];
-    } else {
-      for (std::uint32_t j = 0; j < layer.count; ++j) z[j] = activate(layer.activation, z[j], layer.threshold);
-    }
+  }
+
+  static void run_dense(const Layer& layer, const double* x, std::size_t stride, std::size_t rows, double* z,
+                        std::size_t z_stride) noexcept {
+    kernels().dense({layer.inputs, layer.count, layer.narrow, layer.weights.data(), layer.biases.data()}, x, stride,
+                    rows, z, z_stride);
+    for (std::size_t row = 0; row < rows; ++row)
+      activate_all(layer.activation, layer.threshold, z + row * z_stride, layer.count);
   }
 
   void run_sparse(const Layer& layer, double* slots) const noexcept {
@@ -162,9 +207,13 @@ class NetworkEvaluator final : public Evaluator {
   }
 
   std::vector<Layer> layers_;
+  std::vector<std::uint32_t> inputs_;   // slots, side by side
   std::vector<std::uint32_t> outputs_;  // slots: the number, or one for each class
   std::vector<double> ids_;             // text codes of the output neurons
   bool float_math_;
+  bool blocks_ = false;
+  std::size_t widest_ = 0;
+  std::uint32_t block_output_ = 0;
   Answer answer_;
 };
 
@@ -192,8 +241,8 @@ class NetworkCompiler {
     if (layers_.empty()) problems_.wrong(build_.at, "", "no NeuralLayer inside");
     read_outputs();
     if (problems_.any()) return nullptr;
-    return std::make_unique<NetworkEvaluator>(std::move(layers_), std::move(outputs_), std::move(ids_),
-                                              build_.float_math, answer);
+    return std::make_unique<NetworkEvaluator>(std::move(layers_), std::move(inputs_), std::move(outputs_),
+                                              std::move(ids_), build_.float_math, answer);
   }
 
  private:
@@ -219,6 +268,7 @@ class NetworkCompiler {
     }
     previous_first_ = first;
     previous_count_ = static_cast<std::uint32_t>(found.size());
+    for (std::uint32_t i = 0; i < found.size(); ++i) inputs_.push_back(first + i);
   }
 
   void read_layer(Element at) {
@@ -245,7 +295,7 @@ class NetworkCompiler {
     for (const Element neuron : at)
       if (neuron.is("Neuron")) neurons.push_back(neuron);
     layer.count = static_cast<std::uint32_t>(neurons.size());
-    layer.first = compiler_.new_slots(neurons.size());
+    layer.first = compiler_.new_slots(padded(neurons.size()));  // the kernels write whole lanes
     layer.starts.push_back(0);
     for (const Element neuron : neurons) {
       layer.biases.push_back(compiler_.number(neuron, "bias", 0));
@@ -273,18 +323,22 @@ class NetworkCompiler {
   void make_dense(Layer& layer) const {
     if (build_.float_math || layer.activation == Activation::kRadialBasis || layer.count == 0) return;
     if (layer.sources.size() != std::size_t{layer.count} * previous_count_) return;
-    std::vector<double> matrix(layer.weights.size(), 0);
-    std::vector<bool> seen(layer.weights.size(), false);
+    const bool narrow = layer.count < 4 && previous_count_ >= kLane;
+    const std::size_t input_step = narrow ? 1 : padded(layer.count), neuron_step = narrow ? padded(previous_count_) : 1;
+    std::vector<double> matrix(narrow ? neuron_step * layer.count : input_step * previous_count_, 0);
+    std::vector<bool> seen(matrix.size(), false);
     for (std::uint32_t i = 0; i < layer.count; ++i) {
       for (std::uint32_t k = layer.starts[i]; k < layer.starts[i + 1]; ++k) {
         const std::uint32_t input = layer.sources[k] - previous_first_;
         if (layer.sources[k] < previous_first_ || input >= previous_count_) return;
-        const std::size_t at = std::size_t{input} * layer.count + i;
+        const std::size_t at = input * input_step + i * neuron_step;
         if (seen[at]) return;
         seen[at] = true;
         matrix[at] = layer.weights[k];
       }
     }
+    layer.narrow = narrow;
+    layer.biases.resize(padded(layer.count), 0);
     layer.dense = true;
     layer.input_first = previous_first_;
     layer.inputs = previous_count_;
@@ -379,6 +433,7 @@ class NetworkCompiler {
   Problems& problems_;
   std::unordered_map<std::string_view, std::uint32_t> neurons_;
   std::vector<Layer> layers_;
+  std::vector<std::uint32_t> inputs_;
   std::vector<std::uint32_t> outputs_;
   std::vector<double> ids_;
   std::uint32_t previous_first_ = 0;

@@ -48,21 +48,17 @@ struct RegressionTable {
   [[nodiscard]] double float_value(const double* slots) const noexcept;
 };
 
-/// The order in which every path adds up linear terms, so that all give the same result: four partial sums.
+/// The order in which every path adds up linear terms, so that all give the same result (Kernels::linear): four partial
+/// sums, the last ones topped up with zeros.
 template <class Term>
 double sum_of_terms(std::size_t count, const Term& term) noexcept {
-  double a = 0, b = 0, c = 0, d = 0;
+  double sums[4] = {0, 0, 0, 0};
   std::size_t i = 0;
-  for (; i + 4 <= count; i += 4) {
-    a += term(i);
-    b += term(i + 1);
-    c += term(i + 2);
-    d += term(i + 3);
-  }
-  if (i < count) a += term(i++);
-  if (i < count) b += term(i++);
-  if (i < count) c += term(i);
-  return (a + b) + (c + d);
+  for (; i + 4 <= count; i += 4)
+    for (std::size_t k = 0; k < 4; ++k) sums[k] += term(i + k);
+  if (i < count)
+    for (std::size_t k = 0; k < 4; ++k) sums[k] += i + k < count ? term(i + k) : 0.0;
+  return (sums[0] + sums[1]) + (sums[2] + sums[3]);
 }
 
 class RegressionEvaluator final : public Evaluator {

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "models/pmml/model_unit.hpp"
+#include "models/pmml/regression_model.hpp"
 
 namespace weir::pmml {
 namespace {
@@ -26,32 +27,29 @@ struct Machines {
   bool largest_wins = false;
   bool votes = false;
   std::vector<std::uint32_t> fields;
-  std::vector<double> vectors;  ///< vector by vector
+  std::vector<double> vectors;  ///< field by field, each padded(count)
+  std::size_t count = 0;        ///< of vectors
   std::vector<Machine> machines;
-  std::uint32_t kernels = 0;  ///< first of as many slots as there are vectors
+  std::uint32_t kernels = 0;  ///< first of padded(count) slots
   std::uint32_t inputs = 0;   ///< first of as many slots as there are fields
 };
 
-class MachineEvaluator final : public Evaluator {
+class MachineEvaluator final : public Evaluator, private BlockEvaluator {
  public:
   MachineEvaluator(Machines model, const Answer& answer) : model_(std::move(model)), answer_(answer) {}
 
   void evaluate(Frame& frame) const noexcept override {
     double* slots = frame.slots;
-    const std::size_t fields = model_.fields.size();
     double* x = slots + model_.inputs;
     bool known = true;
-    for (std::size_t i = 0; i < fields; ++i) {
+    for (std::size_t i = 0; i < model_.fields.size(); ++i) {
       x[i] = slots[model_.fields[i]];
       known = known && !is_missing(x[i]);
     }
-    // Machines share vectors: each kernel is computed once.
-    double* kernels = slots + model_.kernels;
-    const std::size_t vectors = fields == 0 ? 0 : model_.vectors.size() / fields;
-    if (known)
-      for (std::size_t i = 0; i < vectors; ++i) kernels[i] = kernel(model_.vectors.data() + i * fields, x, fields);
+    double* kernels_of_row = slots + model_.kernels;
+    if (known) find_kernels(x, kernels_of_row);
     if (answer_.function == Function::kRegression) {
-      slots[answer_.value] = known ? value(model_.machines[0], kernels, x) : kMissing;
+      slots[answer_.value] = known ? value(model_.machines[0], kernels_of_row, x) : kMissing;
       return;
     }
     double* scores = slots + answer_.probabilities;
@@ -59,7 +57,7 @@ class MachineEvaluator final : public Evaluator {
     std::fill_n(scores, count, known ? (model_.votes ? 0.0 : -INFINITY) : kMissing);
     if (known)
       for (const Machine& machine : model_.machines) {
-        const double f = value(machine, kernels, x);
+        const double f = value(machine, kernels_of_row, x);
         if (!model_.votes) {
           scores[machine.target] = model_.largest_wins ? f : -f;
           continue;
@@ -69,6 +67,9 @@ class MachineEvaluator final : public Evaluator {
       }
     choose_winner(answer_, frame);
   }
+  [[nodiscard]] const BlockEvaluator* block() const noexcept override {
+    return answer_.function == Function::kRegression ? this : nullptr;
+  }
   [[nodiscard]] std::size_t memory_bytes() const noexcept override {
     std::size_t bytes = sizeof(*this) + model_.vectors.size() * sizeof(double);
     for (const Machine& machine : model_.machines) bytes += sizeof(machine) + machine.vectors.size() * 12;
@@ -76,23 +77,49 @@ class MachineEvaluator final : public Evaluator {
   }
 
  private:
-  [[nodiscard]] double kernel(const double* vector, const double* x, std::size_t size) const noexcept {
-    double sum = 0;
-    if (model_.kernel == Kernel::kRadialBasis) {
-      for (std::size_t i = 0; i < size; ++i) sum += (vector[i] - x[i]) * (vector[i] - x[i]);
-      return std::exp(-model_.gamma * sum);
-    }
-    for (std::size_t i = 0; i < size; ++i) sum += vector[i] * x[i];
-    if (model_.kernel == Kernel::kPolynomial) return std::pow(model_.gamma * sum + model_.coefficient, model_.degree);
-    return model_.kernel == Kernel::kSigmoid ? std::tanh(model_.gamma * sum + model_.coefficient) : sum;
+  [[nodiscard]] std::span<const std::uint32_t> block_inputs() const noexcept override { return model_.fields; }
+  [[nodiscard]] std::span<const std::uint32_t> block_outputs() const noexcept override { return {&answer_.value, 1}; }
+  [[nodiscard]] std::size_t block_memory_bytes() const noexcept override {
+    return padded(model_.count) * sizeof(double);
   }
-  [[nodiscard]] static double value(const Machine& machine, const double* kernels, const double* x) noexcept {
-    double sum = machine.bias;
+  void evaluate_block(const BlockRows& in, double* out, unsigned char* other, void* memory) const noexcept override {
+    auto* kernels_of_row = static_cast<double*>(memory);
+    for (std::size_t row = 0; row < in.rows; ++row) {
+      const double* x = in.values + row * in.stride;
+      bool known = true;
+      for (std::size_t i = 0; i < model_.fields.size(); ++i) known &= !is_missing(x[i]);
+      if (!known) {
+        other[row] = 1;
+        continue;
+      }
+      find_kernels(x, kernels_of_row);
+      out[row] = value(model_.machines[0], kernels_of_row, x);
+    }
+  }
+
+  // Machines share vectors: each kernel is computed once.
+  void find_kernels(const double* x, double* out) const noexcept {
+    const Kernels& with = kernels();
+    const std::size_t fields = model_.fields.size(), width = padded(model_.count);
+    if (model_.kernel == Kernel::kRadialBasis) {
+      with.squared_distances(model_.vectors.data(), width, x, fields, out);
+      for (std::size_t i = 0; i < model_.count; ++i) out[i] *= -model_.gamma;
+      return with.exponentials(out, model_.count);
+    }
+    with.dot_products(model_.vectors.data(), width, x, fields, out);
+    if (model_.kernel == Kernel::kLinear) return;
+    for (std::size_t i = 0; i < model_.count; ++i) {
+      const double sum = model_.gamma * out[i] + model_.coefficient;
+      out[i] = model_.kernel == Kernel::kPolynomial ? std::pow(sum, model_.degree) : std::tanh(sum);
+    }
+  }
+  [[nodiscard]] static double value(const Machine& machine, const double* kernels_of_row, const double* x) noexcept {
+    const double* c = machine.coefficients.data();
     if (machine.vectors.empty())
-      for (std::size_t i = 0; i < machine.coefficients.size(); ++i) sum += machine.coefficients[i] * x[i];
-    for (std::size_t i = 0; i < machine.vectors.size(); ++i)
-      sum += machine.coefficients[i] * kernels[machine.vectors[i]];
-    return sum;
+      return machine.bias + sum_of_terms(machine.coefficients.size(), [&](std::size_t i) { return c[i] * x[i]; });
+    const std::uint32_t* at = machine.vectors.data();
+    return machine.bias +
+           sum_of_terms(machine.vectors.size(), [&](std::size_t i) { return c[i] * kernels_of_row[at[i]]; });
   }
 
   Machines model_;
@@ -129,7 +156,9 @@ class MachineCompiler {
     if (classes) choose_method();
     if (classes) build_.finish_classification();
     model_.inputs = compiler_.new_slots(model_.fields.size());
-    model_.kernels = compiler_.new_slots(vector_ids_.size());
+    model_.count = vector_ids_.size();
+    model_.kernels = compiler_.new_slots(padded(model_.count));
+    transpose();
     if (problems_.any()) return nullptr;
     auto evaluator = std::make_unique<MachineEvaluator>(std::move(model_), answer);
     // Distances are no probabilities; shares of votes may pass for some.
@@ -203,6 +232,15 @@ class MachineCompiler {
       else
         model_.vectors.insert(model_.vectors.end(), vector.begin(), vector.end());
     }
+  }
+
+  // From vector by vector to field by field.
+  void transpose() {
+    const std::size_t fields = model_.fields.size(), width = padded(model_.count);
+    std::vector<double> transposed(fields * width, 0);
+    for (std::size_t i = 0; i < model_.vectors.size(); ++i)
+      transposed[i % fields * width + i / fields] = model_.vectors[i];
+    model_.vectors = std::move(transposed);
   }
 
   void read_machine(Element at, bool classes) {
