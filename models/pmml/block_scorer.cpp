@@ -91,10 +91,11 @@ class BlockScorer final : public RowScorer {
       columns_.push_back(from->second);
     }
     direct_ = true;
-    in_place_ = true;
-    for (std::size_t i = 0; i < columns_.size(); ++i)
-      in_place_ = in_place_ && columns_[i].column == columns_[0].column + i && !columns_[i].round_to_float &&
-                  is_missing(columns_[i].replacement);
+    as_they_are_ = in_place_ = true;
+    for (std::size_t i = 0; i < columns_.size(); ++i) {
+      as_they_are_ = as_they_are_ && !columns_[i].round_to_float && is_missing(columns_[i].replacement);
+      in_place_ = in_place_ && as_they_are_ && columns_[i].column == columns_[0].column + i;
+    }
   }
 
   // What is wanted must come from the block's answer, directly or through the instructions after the model.
@@ -173,6 +174,10 @@ class BlockScorer final : public RowScorer {
   void copy_columns(const FeatureRows& in, std::size_t first, std::size_t rows, double* to) const noexcept {
     for (std::size_t row = 0; row < rows; ++row) {
       const double* from = in.numbers + (first + row) * in.number_columns;
+      if (as_they_are_) {
+        for (const Column& at : columns_) *to++ = from[at.column];
+        continue;
+      }
       for (const Column& at : columns_) {
         double value = from[at.column];
         if (at.round_to_float) value = static_cast<double>(static_cast<float>(value));
@@ -217,7 +222,8 @@ class BlockScorer final : public RowScorer {
   std::vector<std::uint32_t> answers_;  // by wanted output: the block's output
   bool fits_ = true;
   bool direct_ = false;         // inputs are columns of features
-  bool in_place_ = false;       // side by side and as they are
+  bool as_they_are_ = false;    // without rounding or replacing
+  bool in_place_ = false;       // and side by side
   bool plain_outputs_ = false;  // all that is wanted are numbers of the block's answer
 };
 

@@ -103,12 +103,7 @@ void Forest::walk_rows(const BlockRows& in, std::size_t tree, double* reached) c
 }
 
 void Forest::find_missing(const BlockRows& in, unsigned char* other) const noexcept {
-  for (std::size_t row = 0; row < in.rows; ++row) {
-    const double* x = in.values + row * in.stride;
-    bool missing = false;
-    for (std::size_t i = 0; i < inputs.size(); ++i) missing |= is_missing(x[i]);
-    other[row] |= missing ? 1 : 0;
-  }
+  kernels().find_missing(in.values, in.stride, in.rows, inputs.size(), other);
 }
 
 std::size_t Forest::block_memory_bytes() const noexcept {

@@ -135,6 +135,7 @@ class ForestBuilder {
   bool ordered(const Tree& tree, std::uint32_t index, ForestNode& node, std::uint32_t& yes, std::uint32_t& no);
   int find_indicator(const Tree& tree, const TreeNode& test);
   [[nodiscard]] int decided(int known, const ForestNode& node) const;
+  void sort_inputs();
   void complete();
   void fill(const Forest::Root& root, std::uint32_t node, std::size_t test, std::uint32_t level);
 

@@ -102,11 +102,21 @@ int ForestBuilder::decided(int known, const ForestNode& node) const {
 
 bool ForestBuilder::finish() {
   if (forest_.indicators.size() * 4 > tests_ + 64 || forest_.inputs.size() > 0xffff) return false;
+  sort_inputs();
   forest_.first_input = compiler_.new_slots(forest_.inputs.size());
   forest_.nodes.shrink_to_fit();
   forest_.leaves.shrink_to_fit();
   complete();
   return true;
+}
+
+// In the order of the slots, which is that of the fields: features that lie side by side need no copying.
+void ForestBuilder::sort_inputs() {
+  std::sort(forest_.inputs.begin(), forest_.inputs.end());
+  std::vector<std::uint32_t> place(forest_.inputs.size());
+  for (std::uint32_t i = 0; i < forest_.inputs.size(); ++i) place[input_of_slot_.at(forest_.inputs[i])] = i;
+  for (ForestNode& node : forest_.nodes)
+    if (!is_missing(node.threshold)) node.input = place[node.input];
 }
 
 // Trees that fill most of a complete tree of up to eight levels become one.

@@ -54,13 +54,16 @@ struct Kernels {
   /// out[v] = sum over i of vectors[i * padded_count + v] * x[i]
   void (*dot_products)(const double* vectors, std::size_t padded_count, const double* x, std::size_t size,
                        double* out) noexcept;
-  /// out[r] = how many of the ascending thresholds are below x[r], for kBlockRows rows.
+  /// out[r] = how many of the ascending thresholds are below x[r], for kBlockRows rows. Null with find_leaves.
   void (*ranks)(const double* thresholds, std::size_t count, const double* x, std::int16_t* out) noexcept;
   /// The leaf that each of kBlockRows rows reaches in a complete tree of up to 8 levels whose children of test n are
   /// 2n + 1 (true) and 2n + 2. ranks[input * kBlockRows + row]. Null where walking is faster.
   void (*find_leaves)(const RankTest* tests, unsigned depth, const std::int16_t* ranks, std::uint8_t* leaves) noexcept;
   /// sums[r] += weight * values[leaves[r]], for kBlockRows rows; each product is rounded.
   void (*add_leaves)(const double* values, const std::uint8_t* leaves, double weight, double* sums) noexcept;
+  /// missing[r] = 1 where a row has a NaN among its first `count` values; left alone elsewhere.
+  void (*find_missing)(const double* rows, std::size_t stride, std::size_t count_of_rows, std::size_t count,
+                       unsigned char* missing) noexcept;
 };
 
 /// The fastest that this processor has, unless a test asked for less.
