@@ -45,7 +45,12 @@ std::vector<std::string> list_of(const std::string& text) {
   return parts;
 }
 
-// By name; a parameter that was not given is an empty text.
+std::string get(const ModelParameters& parameters, std::string_view name) {
+  const auto found = parameters.find(name);
+  return found == parameters.end() ? std::string() : found->second;
+}
+
+// Gathered from everywhere.
 class Parameters {
  public:
   explicit Parameters(const HttpRequest& request) {
@@ -67,34 +72,26 @@ class Parameters {
     if (twice_.empty()) return {};
     return Status::invalid_argument("'" + twice_ + "' is given twice, with different values");
   }
-  [[nodiscard]] std::string get(std::string_view name) const {
-    const auto found = values_.find(name);
-    return found == values_.end() ? std::string() : found->second;
-  }
+  [[nodiscard]] const ModelParameters& values() const noexcept { return values_; }
 
  private:
-  std::map<std::string, std::string, std::less<>> values_;
+  ModelParameters values_;
   std::string twice_;
 };
 
-bool is_parameter(std::string_view name) {
-  return std::find(kParameters.begin(), kParameters.end(), name) != kParameters.end();
-}
-
 /// What models and orders have in common.
-Result<ModelRecord> record_of(const Parameters& parameters, std::string key) {
-  WEIR_RETURN_IF_ERROR(parameters.check());
+Result<ModelRecord> record_of(const ModelParameters& parameters, std::string key) {
   ModelRecord record;
   record.key = std::move(key);
   if (record.key.empty()) return Status::invalid_argument("no key: which records is it for? (?key=)");
-  record.name = parameters.get("name");
-  record.description = parameters.get("description");
-  if (const std::string version = parameters.get("version"); !version.empty()) {
+  record.name = get(parameters, "name");
+  record.description = get(parameters, "description");
+  if (const std::string version = get(parameters, "version"); !version.empty()) {
     if (!parse_whole(version, record.version) || record.version <= 0) {
       return Status::invalid_argument("version is '" + version + "': a whole number from 1 on");
     }
   }
-  if (const std::string time = parameters.get("effective_at"); !time.empty()) {
+  if (const std::string time = get(parameters, "effective_at"); !time.empty()) {
     WEIR_ASSIGN_OR_RETURN(record.effective_at, parse_effective_at(time));
   }
   record.created = system_clock().now();
@@ -123,7 +120,7 @@ Result<std::string_view> take_body(const HttpRequest& request, Parameters& param
   for (const FormPart& part : parts) {
     if (part.name == kModelField) {
       model = part.body;
-    } else if (is_parameter(part.name)) {
+    } else if (is_model_parameter(part.name)) {
       parameters.add(part.name, part.body);
     } else {
       return Status::invalid_argument("read the form: no field is called '" + part.name.substr(0, 64) +
@@ -133,9 +130,9 @@ Result<std::string_view> take_body(const HttpRequest& request, Parameters& param
   return model;
 }
 
-Status put_content(ModelRecord& record, const Parameters& parameters, std::string_view body) {
-  record.type = parameters.get("type");
-  record.location = parameters.get("location");
+Status put_content(ModelRecord& record, const ModelParameters& parameters, std::string_view body) {
+  record.type = get(parameters, "type");
+  record.location = get(parameters, "location");
   if (!record.location.empty()) {
     if (!body.empty()) return Status::invalid_argument("a location and a model: give one of them");
     if (record.type.empty()) return Status::invalid_argument("a model by location needs ?type=");
@@ -152,30 +149,41 @@ Status put_content(ModelRecord& record, const Parameters& parameters, std::strin
 
 }  // namespace
 
-Result<ModelRecord> model_of(const HttpRequest& request) {
-  Parameters parameters(request);
-  WEIR_ASSIGN_OR_RETURN(const std::string_view body, take_body(request, parameters));
-  WEIR_ASSIGN_OR_RETURN(ModelRecord record, record_of(parameters, parameters.get("key")));
-  WEIR_RETURN_IF_ERROR(put_content(record, parameters, body));
-  if (const std::string digest = parameters.get("sha256"); !digest.empty()) {
+bool is_model_parameter(std::string_view name) noexcept {
+  return std::find(kParameters.begin(), kParameters.end(), name) != kParameters.end();
+}
+
+Result<ModelRecord> make_model_record(const ModelParameters& parameters, std::string_view bytes) {
+  WEIR_ASSIGN_OR_RETURN(ModelRecord record, record_of(parameters, get(parameters, "key")));
+  WEIR_RETURN_IF_ERROR(put_content(record, parameters, bytes));
+  if (const std::string digest = get(parameters, "sha256"); !digest.empty()) {
     WEIR_ASSIGN_OR_RETURN(record.sha256, digest_of(digest));
   }
-  if (const std::string signature = parameters.get("ed25519"); !signature.empty()) {
+  if (const std::string signature = get(parameters, "ed25519"); !signature.empty()) {
     WEIR_ASSIGN_OR_RETURN(record.signature, decode_base64(signature));
   }
-  record.lineage = parameters.get("lineage");
-  record.options.features = list_of(parameters.get("features"));
-  record.options.inputs = list_of(parameters.get("inputs"));
-  record.options.outputs = list_of(parameters.get("outputs"));
-  record.options.classes = list_of(parameters.get("classes"));
-  record.options.tag = parameters.get("tag");
-  record.options.signature = parameters.get("signature");
+  record.lineage = get(parameters, "lineage");
+  record.options.features = list_of(get(parameters, "features"));
+  record.options.inputs = list_of(get(parameters, "inputs"));
+  record.options.outputs = list_of(get(parameters, "outputs"));
+  record.options.classes = list_of(get(parameters, "classes"));
+  record.options.tag = get(parameters, "tag");
+  record.options.signature = get(parameters, "signature");
   WEIR_RETURN_IF_ERROR(check(record));
   return record;
 }
 
+Result<ModelRecord> model_of(const HttpRequest& request) {
+  Parameters parameters(request);
+  WEIR_ASSIGN_OR_RETURN(const std::string_view body, take_body(request, parameters));
+  WEIR_RETURN_IF_ERROR(parameters.check());
+  return make_model_record(parameters.values(), body);
+}
+
 Result<ModelRecord> order_of(const HttpRequest& request, std::string key, ModelControl control) {
-  WEIR_ASSIGN_OR_RETURN(ModelRecord record, record_of(Parameters(request), std::move(key)));
+  const Parameters parameters(request);
+  WEIR_RETURN_IF_ERROR(parameters.check());
+  WEIR_ASSIGN_OR_RETURN(ModelRecord record, record_of(parameters.values(), std::move(key)));
   record.control = control;
   return record;
 }
