@@ -26,6 +26,7 @@ void rescale(ModelBuild& build, Element target) {
   BlockBuilder& block = build.unit.epilogue;
   std::uint32_t value = answer.value;
   const auto step = [&](Op op, double operand) {
+    if (build.float_math) operand = round_to(kFloatType, operand);
     value = compiler.emit(block, op, value, compiler.constant_slot(operand));
     if (build.float_math) value = compiler.emit(block, Op::kRoundFloat, value);
   };

@@ -137,6 +137,14 @@ void RegressionEvaluator::normalize(Normalization normalization, double* values,
   simplemax(values, count);
 }
 
+void RegressionEvaluator::normalize_float(Normalization normalization, double* values, std::size_t count) noexcept {
+  if (normalization == Normalization::kSoftmax) return softmax_float(values, count);
+  if (normalization == Normalization::kSimplemax || count != 2) return normalize(normalization, values, count);
+  const float first = std::clamp(inverse_link_float(normalization, as_float(values[0])), 0.0F, 1.0F);
+  values[0] = static_cast<double>(first);
+  values[1] = static_cast<double>(1.0F - first);
+}
+
 // Ordinal targets: each table gives the probability of its class and all before; the last class takes the rest.
 void RegressionEvaluator::cumulate(double* values, std::size_t count) const noexcept {
   double below = 0;
@@ -153,8 +161,9 @@ void RegressionEvaluator::evaluate(Frame& frame) const noexcept {
   if (answer_.function == Function::kRegression) {
     const double y = float_math_ ? tables_[0].float_value(slots) : tables_[0].value(slots);
     // For a number softmax and simplemax have one term only: softmax is the logistic function.
+    const Normalization link = normalization_ == Normalization::kSoftmax ? Normalization::kLogit : normalization_;
     slots[answer_.value] =
-        round(inverse_link(normalization_ == Normalization::kSoftmax ? Normalization::kLogit : normalization_, y));
+        float_math_ ? static_cast<double>(inverse_link_float(link, as_float(y))) : inverse_link(link, y);
     return;
   }
   double* probabilities = slots + answer_.probabilities;
@@ -171,6 +180,8 @@ void RegressionEvaluator::evaluate(Frame& frame) const noexcept {
   }
   if (ordinal_)
     cumulate(values, count);
+  else if (float_math_)
+    normalize_float(normalization_, values, count);
   else
     normalize(normalization_, values, count);
   for (std::size_t i = 0; i < count; ++i) probabilities[tables_[i].category] = known ? round(values[i]) : kMissing;

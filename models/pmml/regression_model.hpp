@@ -82,6 +82,8 @@ class RegressionEvaluator final : public Evaluator {
 
   /// Turns the tables' values, in the order of the tables, into probabilities.
   static void normalize(Normalization normalization, double* values, std::size_t count) noexcept;
+  /// The same in floats.
+  static void normalize_float(Normalization normalization, double* values, std::size_t count) noexcept;
 
  private:
   void cumulate(double* values, std::size_t count) const noexcept;
