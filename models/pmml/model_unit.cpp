@@ -94,6 +94,8 @@ std::unique_ptr<ModelUnit> compile_model(Element at, Scope& parent, DocumentCont
     unit->evaluator = compile_nearest_neighbor(build);
   else if (name == "NaiveBayesModel")
     unit->evaluator = compile_naive_bayes(build);
+  else if (name == "AnomalyDetectionModel")
+    unit->evaluator = compile_anomaly_detection(build);
   else if (name == "AssociationModel")
     unit->evaluator = compile_association(build);
   else if (name == "Scorecard")

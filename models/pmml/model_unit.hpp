@@ -159,6 +159,7 @@ std::unique_ptr<Evaluator> compile_support_vector_machine(ModelBuild& build);
 std::unique_ptr<Evaluator> compile_rule_set(ModelBuild& build);
 std::unique_ptr<Evaluator> compile_nearest_neighbor(ModelBuild& build);
 std::unique_ptr<Evaluator> compile_naive_bayes(ModelBuild& build);
+std::unique_ptr<Evaluator> compile_anomaly_detection(ModelBuild& build);
 std::unique_ptr<Evaluator> compile_association(ModelBuild& build);
 std::unique_ptr<Evaluator> compile_scorecard(ModelBuild& build);
 

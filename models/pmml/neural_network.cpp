@@ -68,6 +68,21 @@ void activate_all(Activation activation, double threshold, double* z, std::size_
   }
 }
 
+// In floats, each step rounded.
+double activate_float(Activation activation, double number, double threshold) noexcept {
+  const auto z = static_cast<float>(number);
+  const auto rounded = [](double value) { return static_cast<double>(static_cast<float>(value)); };
+  switch (activation) {
+    case Activation::kLogistic: return static_cast<double>(inverse_link_float(Normalization::kLogit, z));
+    case Activation::kExponential: return static_cast<double>(exponential_float(z));
+    case Activation::kReciprocal: return static_cast<double>(1.0F / z);
+    case Activation::kSquare: return static_cast<double>(z * z);
+    case Activation::kGauss: return static_cast<double>(exponential_float(-(z * z)));
+    case Activation::kElliott: return static_cast<double>(z / (1.0F + std::fabs(z)));
+    default: return rounded(activate(activation, static_cast<double>(z), threshold));
+  }
+}
+
 struct Layer {
   Activation activation = Activation::kLogistic;
   Normalization normalization = Normalization::kNone;
@@ -115,7 +130,8 @@ class NetworkEvaluator final : public Evaluator, private BlockEvaluator {
         run_dense(layer, slots + layer.input_first, layer.inputs, 1, slots + layer.first, layer.count);
       else
         run_sparse(layer, slots);
-      if (layer.normalization == Normalization::kSoftmax) softmax(slots + layer.first, layer.count);
+      if (layer.normalization == Normalization::kSoftmax)
+        float_math_ ? softmax_float(slots + layer.first, layer.count) : softmax(slots + layer.first, layer.count);
       if (layer.normalization == Normalization::kSimplemax) simplemax(slots + layer.first, layer.count);
       if (float_math_)
         for (std::uint32_t i = 0; i < layer.count; ++i)
@@ -195,10 +211,12 @@ class NetworkEvaluator final : public Evaluator, private BlockEvaluator {
       }
       double z = layer.biases[i];
       if (float_math_) {
-        float sum = static_cast<float>(z);
+        float sum = 0;
         for (std::uint32_t k = begin; k < end; ++k)
           sum += static_cast<float>(layer.weights[k]) * static_cast<float>(slots[layer.sources[k]]);
-        z = sum;
+        slots[layer.first + i] =
+            activate_float(layer.activation, static_cast<double>(sum + static_cast<float>(z)), layer.threshold);
+        continue;
       } else {
         for (std::uint32_t k = begin; k < end; ++k) z += layer.weights[k] * slots[layer.sources[k]];
       }

@@ -21,6 +21,19 @@ void check_version(Element root, Problems& problems) {
   problems.unsupported(root, "version", "PMML version '" + std::string(*version) + "'");
 }
 
+// The order of an ordinal field's declared values; 0 when it declares none.
+std::uint32_t read_order(Element field, const Type& type, Compiler& compiler) {
+  ValueMap ranks(1, kMissing);
+  double rank = 0;
+  for (const Element at : field)
+    if (at.is("Value") && at.attribute_or("property", "valid") == "valid")
+      ranks.add({compiler.literal(at, "value", compiler.required(at, "value"), type)}, rank++);
+  if (rank == 0) return 0;
+  ranks.finish();
+  compiler.tables().maps.push_back(std::move(ranks));
+  return static_cast<std::uint32_t>(compiler.tables().maps.size());
+}
+
 void read_data_dictionary(Element root, DocumentContext& document) {
   Problems& problems = document.compiler.problems();
   const Element dictionary = root.child("DataDictionary");
@@ -47,6 +60,7 @@ void read_data_dictionary(Element root, DocumentContext& document) {
       type->op = OpType::kOrdinal;
     else if (!op.empty())
       problems.unsupported(at, "optype", "'" + std::string(op) + "'");
+    if (type->op == OpType::kOrdinal) type->order = read_order(at, *type, document.compiler);
     if (!document.data_fields.emplace(name, DataField{at, *type}).second)
       problems.wrong(at, "name", "field '" + std::string(name) + "' is defined twice");
   }

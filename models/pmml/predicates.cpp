@@ -69,6 +69,14 @@ Operand Compiler::predicate(Element at, Scope& scope, BlockBuilder& block) {
     return {};
   }
   const Operand other = literal_operand(at, "value", required(at, "value"), value.type);
+  if (value.type.order != 0 && found - kComparisons.begin() >= 2) {
+    // The order of the values is the one in which they are declared.
+    const std::uint32_t map = value.type.order - 1;
+    const std::vector<std::uint32_t> key = {value.slot};
+    const std::uint32_t column = 0;
+    const double rank = tables_.maps[map].find(&other.value, &column);
+    return truth(emit(block, found->numbers, emit(block, Op::kMapValues, key, map), constant_slot(rank)));
+  }
   return truth(emit(block, value.type.is_text() ? found->texts : found->numbers, value.slot, other.slot));
 }
 

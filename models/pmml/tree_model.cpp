@@ -202,7 +202,7 @@ class TreeCompiler {
       if (found != std::end(kTests)) {
         const Operand value = compiler_.field(compiler_.required(predicate, "field"), build_.scope, predicate);
         const bool ordered = found->second <= Test::kGreaterOrEqual;
-        if (!(ordered && value.type.is_text())) {
+        if (!(ordered && (value.type.is_text() || value.type.order != 0))) {
           set_slot(value.slot);
           set_test(found->second);
           if (found->second < Test::kIsMissing)

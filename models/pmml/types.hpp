@@ -35,6 +35,7 @@ struct Type {
   DataType data = DataType::kDouble;
   OpType op = OpType::kContinuous;
   int year = 0;
+  std::uint32_t order = 0;  ///< ordinal with declared values: one more than the index of the map from values to ranks
   [[nodiscard]] bool is_text() const noexcept { return data == DataType::kString; }
   [[nodiscard]] bool is_calendar() const noexcept {
     return data == DataType::kDate || data == DataType::kTime || data == DataType::kDateTime;
