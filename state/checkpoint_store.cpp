@@ -27,6 +27,7 @@ RestoredJob restored_from(const proto::Manifest& manifest) {
     const Timestamp watermark{Duration(task.watermark_us())};
     restored.watermark = seen.insert(task.uid()).second ? watermark : std::min(restored.watermark, watermark);
     restored.parallelism = task.parallelism();
+    restored.records_out += task.records_out();
     for (const proto::ManifestEntry& entry : task.entries()) restored.entries.emplace_back(entry.name(), entry.value());
     restored.committables.insert(restored.committables.end(), task.committables().begin(), task.committables().end());
   }
@@ -241,6 +242,7 @@ void CheckpointStore::Impl::describe_job(const CheckpointContent& content, proto
       entry.set_value(value);
     }
     for (const std::string& committable : snapshot->committables) task.add_committables(committable);
+    task.set_records_out(snapshot->records_out);
   }
 }
 

@@ -33,6 +33,7 @@ struct OperatorSnapshot {
   std::vector<StateDelta> deltas;
   std::vector<std::pair<std::string, std::string>> entries;  ///< named blobs: source positions, operator state
   std::vector<std::string> committables;
+  std::uint64_t records_out = 0;  ///< sources: records put out since the job's first start
 };
 
 /// Every operator with a uid takes part in every checkpoint: entries and committables are not carried over, state is.
@@ -47,6 +48,7 @@ struct RestoredOperator {
   std::vector<std::pair<std::string, std::string>> entries;  ///< of all tasks, in their order
   std::vector<std::string> committables;                     ///< of all tasks, in their order
   std::vector<StateDescriptor> states;
+  std::uint64_t records_out = 0;  ///< of all tasks together
 };
 
 struct RestoredJob {

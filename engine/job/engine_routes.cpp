@@ -6,6 +6,7 @@
 #include <charconv>
 #include <memory>
 #include <mutex>
+#include <optional>
 
 #include "engine/http/metrics_text.hpp"
 #include "engine/job/job_impl.hpp"
@@ -187,55 +188,96 @@ void get_key(Job::Impl& job, const HttpRequest& request, const HttpReply& reply)
 }
 
 // GET /v1/state/{uid}/{state}: keys and values, page by page. A page comes from one task; the cursor names the task.
+struct PageRequest {
+  std::string uid;
+  std::string state;
+  std::string prefix;
+  std::size_t limit = 0;
+  bool of_checkpoint = false;
+  std::uint32_t tasks = 0;
+  std::uint32_t task = 0;  // whose page
+  std::string cursor;      // within the task; empty: from its first key
+  HttpReply reply;
+};
+
+Result<std::size_t> limit_of(const HttpRequest& request) {
+  const std::string text = request.query_or("limit", std::to_string(kDefaultLimit));
+  std::size_t limit = 0;
+  const auto parsed = std::from_chars(text.data(), text.data() + text.size(), limit);
+  if (parsed.ec == std::errc() && parsed.ptr == text.data() + text.size() && limit != 0 && limit <= kMaxLimit)
+    return limit;
+  return Status::invalid_argument("limit is '" + text + "'; it must be 1 to " + std::to_string(kMaxLimit));
+}
+
+Status read_cursor(std::string text, PageRequest& page) {
+  if (text.empty()) return {};
+  const auto end = std::from_chars(text.data(), text.data() + text.size(), page.task);
+  if (end.ec != std::errc() || end.ptr == text.data() + text.size() || *end.ptr != ':' || page.task >= page.tasks)
+    return Status::invalid_argument("cursor is '" + text + "'; take it from the previous page's next_cursor");
+  page.cursor = text.substr(static_cast<std::size_t>(end.ptr - text.data()) + 1);
+  return {};
+}
+
+// The page of page.task; nothing when it has no more keys and another task may have some.
+Result<std::optional<std::string>> page_json(Job::Impl& job, runtime::Stage& stage, PageRequest& page) {
+  WEIR_ASSIGN_OR_RETURN(StateTable * table, queryable_table(stage, page.state));
+  std::uint64_t checkpoint = 0;
+  JsonWriter entries;
+  WEIR_RETURN_IF_ERROR(page.of_checkpoint
+                           ? table->list_stored_json(entries, page.prefix, page.limit, page.cursor, checkpoint)
+                           : table->list_json(entries, page.prefix, page.limit, page.cursor));
+  const std::string list = entries.take();
+  const bool is_last = page.task + 1 == page.tasks;
+  if (list == "[]" && !is_last) return std::optional<std::string>();
+  JsonWriter json;
+  json.begin_object();
+  json.key("entries");
+  json.raw(list);
+  json.key("next_cursor");
+  if (!page.cursor.empty())
+    json.string(std::to_string(page.task) + ":" + page.cursor);
+  else if (!is_last)
+    json.string(std::to_string(page.task + 1) + ":");
+  else
+    json.null();
+  json.key("position");
+  json.raw(page.of_checkpoint ? "{\"checkpoint\":" + std::to_string(checkpoint) + "}" : job.position_json());
+  json.end_object();
+  return std::optional(json.take());
+}
+
+// Asks one task after the other until one has keys: a page is empty only when nothing follows.
+void send_page(Job::Impl& job, const std::shared_ptr<PageRequest>& page) {
+  job.visit_stage(
+      page->uid, page->task,
+      [&job, page](runtime::Stage& stage) {
+        const Result<std::optional<std::string>> json = page_json(job, stage, *page);
+        if (!json.is_ok()) return page->reply(HttpResponse::error(json.status()));
+        if (*json) return page->reply(HttpResponse::json(**json));
+        ++page->task;
+        page->cursor.clear();
+        send_page(job, page);
+      },
+      [page](const Status& refused) { page->reply(HttpResponse::error(refused)); });
+}
+
 void list_keys(Job::Impl& job, const HttpRequest& request, const HttpReply& reply) {
   const Result<Consistency> consistency = consistency_of(request);
   if (!consistency.is_ok()) return reply(HttpResponse::error(consistency.status()));
-  if (*consistency == Consistency::kCheckpoint)
-    return reply(
-        HttpResponse::error(Status::unimplemented("consistency=checkpoint answers for one key; name it in the path")));
-  const std::uint32_t tasks = tasks_or_refuse(job, request, reply);
-  if (tasks == 0) return;
-  const std::string limit_text = request.query_or("limit", std::to_string(kDefaultLimit));
-  std::size_t limit = 0;
-  const auto parsed = std::from_chars(limit_text.data(), limit_text.data() + limit_text.size(), limit);
-  if (parsed.ec != std::errc() || parsed.ptr != limit_text.data() + limit_text.size() || limit == 0 ||
-      limit > kMaxLimit)
-    return reply(HttpResponse::error(
-        Status::invalid_argument("limit is '" + limit_text + "'; it must be 1 to " + std::to_string(kMaxLimit))));
-  std::uint32_t task = 0;
-  std::string cursor = request.query_or("cursor", "");
-  if (!cursor.empty()) {
-    const auto end = std::from_chars(cursor.data(), cursor.data() + cursor.size(), task);
-    if (end.ec != std::errc() || end.ptr == cursor.data() + cursor.size() || *end.ptr != ':' || task >= tasks)
-      return reply(HttpResponse::error(
-          Status::invalid_argument("cursor is '" + cursor + "'; take it from the previous page's next_cursor")));
-    cursor.erase(0, static_cast<std::size_t>(end.ptr - cursor.data()) + 1);
-  }
-  const std::string state = request.captures[1];
-  const std::string prefix = request.query_or("prefix", "");
-  job.visit_stage(
-      request.captures[0], task,
-      [&job, reply, task, tasks, cursor, state, prefix, limit](runtime::Stage& stage) mutable {
-        const Result<StateTable*> table = queryable_table(stage, state);
-        if (!table.is_ok()) return reply(HttpResponse::error(table.status()));
-        JsonWriter json;
-        json.begin_object();
-        json.key("entries");
-        if (const Status listed = (*table)->list_json(json, prefix, limit, cursor); !listed.is_ok())
-          return reply(HttpResponse::error(listed));
-        json.key("next_cursor");
-        if (!cursor.empty())
-          json.string(std::to_string(task) + ":" + cursor);
-        else if (task + 1 < tasks)
-          json.string(std::to_string(task + 1) + ":");
-        else
-          json.null();
-        json.key("position");
-        json.raw(job.position_json());
-        json.end_object();
-        reply(HttpResponse::json(json.take()));
-      },
-      [reply](const Status& refused) { reply(HttpResponse::error(refused)); });
+  const Result<std::size_t> limit = limit_of(request);
+  if (!limit.is_ok()) return reply(HttpResponse::error(limit.status()));
+  auto page = std::make_shared<PageRequest>();
+  page->tasks = tasks_or_refuse(job, request, reply);
+  if (page->tasks == 0) return;
+  page->uid = request.captures[0];
+  page->state = request.captures[1];
+  page->prefix = request.query_or("prefix", "");
+  page->limit = *limit;
+  page->of_checkpoint = *consistency == Consistency::kCheckpoint;
+  page->reply = reply;
+  if (const Status fault = read_cursor(request.query_or("cursor", ""), *page); !fault.is_ok())
+    return reply(HttpResponse::error(fault));
+  send_page(job, page);
 }
 
 void stop(Job::Impl& job, const HttpRequest& request, const HttpReply& reply) {

@@ -49,6 +49,7 @@ JobStatus Job::Impl::status() const {
       const runtime::StageCounters& counters = task->stages()[stage]->counters;
       op.records_in += counters.records_in.value();
       op.records_out += counters.records_out.value();
+      op.position += counters.records_out.value() + static_cast<std::int64_t>(counters.records_out_before);
       op.watermark = std::min(op.watermark, Timestamp{Duration{counters.watermark_us.value()}});
       ended = ended && task->ended();
     }
@@ -236,7 +237,7 @@ std::string Job::Impl::position_json() const {
   for (std::size_t index = 0; index < now.operators.size(); ++index) {
     if (graph_.nodes[index].inputs != 0) continue;
     json.key(now.operators[index].uid);
-    json.number(now.operators[index].records_out);
+    json.number(now.operators[index].position);
   }
   json.end_object();
   json.end_object();

@@ -76,6 +76,9 @@ Status Stage::open() {
   op = options.node->make_operator();
   watermark = context.restored_watermark();
   lasting_watermark_ = watermark;
+  // All tasks' together, whatever their number was: the first one goes on from there.
+  if (options.restored != nullptr && options.node->inputs == 0 && options.task_index == 0)
+    counters.records_out_before = options.restored->records_out;
   counters.watermark_us.set(watermark.time_since_epoch().count());
   WEIR_RETURN_IF_ERROR(op->open(context));
   return state->fault();
@@ -291,6 +294,7 @@ void Stage::begin_snapshot() {
   op->snapshot(*builder_);
   // The end of a stream is no time to remember: a job that was drained may go on with more records.
   snapshot_watermark_ = lasting_watermark_;
+  snapshot_records_out_ = counters.records_out_before + static_cast<std::uint64_t>(counters.records_out.value());
   draining_ = 0;
   deltas_.clear();
   for (const auto& table : state->tables()) {
@@ -314,6 +318,7 @@ OperatorSnapshot Stage::take_snapshot(std::vector<std::function<Status()>>& defe
   snapshot.task_index = options.task_index;
   snapshot.parallelism = options.parallelism;
   snapshot.watermark = snapshot_watermark_;
+  if (options.node->inputs == 0) snapshot.records_out = snapshot_records_out_;
   snapshot.deltas = std::move(deltas_);
   snapshot.entries = std::move(builder_->entries);
   snapshot.committables = std::move(builder_->committables);

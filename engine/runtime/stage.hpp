@@ -33,6 +33,7 @@ struct Control {
 struct StageCounters {
   Metric records_in;
   Metric records_out;
+  std::uint64_t records_out_before = 0;  // sources: put out before the checkpoint that was restored; constant once open
   Metric watermark_us;  // microseconds; the minimum of int64 before the first
 };
 
@@ -166,6 +167,7 @@ class Stage {
   std::optional<SnapshotBuilder> builder_;
   std::vector<StateDelta> deltas_;
   Timestamp snapshot_watermark_ = kMinTimestamp;
+  std::uint64_t snapshot_records_out_ = 0;
   std::size_t draining_ = 0;  // index of the table being drained
 };
 

@@ -125,4 +125,9 @@ Status TimerTable::list_json(JsonWriter& json, std::string_view /*prefix*/, std:
   return {};
 }
 
+Status TimerTable::list_stored_json(JsonWriter& json, std::string_view prefix, std::size_t limit, std::string& cursor,
+                                    std::uint64_t& /*checkpoint*/) const {
+  return list_json(json, prefix, limit, cursor);
+}
+
 }  // namespace weir::detail

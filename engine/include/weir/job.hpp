@@ -42,7 +42,9 @@ struct OperatorStatus {
   std::string kind;
   std::uint32_t parallelism = 0;
   std::int64_t records_in = 0;
-  std::int64_t records_out = 0;
+  std::int64_t records_out = 0;  ///< since the last start or restart
+  /// Sources: records put out since the job's first start, those before the restored checkpoint included.
+  std::int64_t position = 0;
   Timestamp watermark = kMinTimestamp;  ///< the least of its tasks
 };
 

@@ -203,6 +203,25 @@ class MapTable final : public StateTable, public detail::MapStateAccess<MK, MV> 
       return detail::no_json_form(descriptor_);
     }
   }
+  Status list_stored_json(JsonWriter& json, std::string_view prefix, std::size_t limit, std::string& cursor,
+                          std::uint64_t& checkpoint) const override {
+    if constexpr (detail::JsonWritable<K> && detail::JsonWritable<MK> && detail::JsonWritable<MV>) {
+      if (reader_ == nullptr) return detail::no_checkpoints(descriptor_);
+      detail::KeyListing listing(prefix, limit, cursor);
+      WEIR_RETURN_IF_ERROR(detail::read_of_one_checkpoint(*reader_, checkpoint, [&] {
+        listing.clear();
+        return scan_stored([](const K&) { return true; },
+                           [&](const K& key, const std::map<MK, MV>& map) {
+                             std::string text = key_text(key);
+                             if (listing.wants(text)) listing.add(std::move(text), to_json(map));
+                           });
+      }));
+      listing.finish(json, cursor);
+      return {};
+    } else {
+      return detail::no_json_form(descriptor_);
+    }
+  }
 
  private:
   struct Cell {
@@ -384,6 +403,11 @@ class MapTable final : public StateTable, public detail::MapStateAccess<MK, MV> 
   template <class Visitor>
   Status for_each_stored(Visitor&& visit) const {
     if (complete_) return {};
+    return scan_stored([&](const K& key) { return table_.find(key, hash_key(key)) == nullptr; }, visit);
+  }
+  // What is stored of the keys that are `wanted`.
+  template <class Wanted, class Visitor>
+  Status scan_stored(Wanted&& wanted, Visitor&& visit) const {
     Status fault;
     for (std::uint16_t group = groups_.first; group < groups_.end; ++group) {
       std::string key_bytes;  // of the map being put together
@@ -393,7 +417,7 @@ class MapTable final : public StateTable, public detail::MapStateAccess<MK, MV> 
         Result<K> key = deserialize<K>(key_bytes);
         if (!key)
           fault = key.status().with_context(descriptor_.label() + ": a stored key");
-        else if (table_.find(*key, hash_key(*key)) == nullptr)
+        else if (wanted(std::as_const(*key)))
           visit(std::as_const(*key), std::as_const(map));
         map.clear();
       };

@@ -155,6 +155,10 @@ class StateTable {
   /// `cursor`, ordered by key text; then `cursor` is the last key's text, or empty when there are no more keys. O(keys
   /// of the table). A failure to read stored state writes nothing.
   virtual Status list_json(JsonWriter& json, std::string_view prefix, std::size_t limit, std::string& cursor) const = 0;
+  /// The same as the last completed checkpoint has it; then `checkpoint` is its id. O(stored keys of the table), from
+  /// disk. kFailedPrecondition without checkpoints.
+  virtual Status list_stored_json(JsonWriter& json, std::string_view prefix, std::size_t limit, std::string& cursor,
+                                  std::uint64_t& checkpoint) const = 0;
 };
 
 /// Reads one state as the last completed checkpoint has it. Thread: all methods from any thread; they may block on

@@ -213,6 +213,25 @@ class ValueTable final : public StateTable, public detail::ValueStateAccess<V> {
       return detail::no_json_form(descriptor_);
     }
   }
+  Status list_stored_json(JsonWriter& json, std::string_view prefix, std::size_t limit, std::string& cursor,
+                          std::uint64_t& checkpoint) const override {
+    if constexpr (detail::JsonWritable<V> && detail::JsonWritable<K>) {
+      if (reader_ == nullptr) return detail::no_checkpoints(descriptor_);
+      detail::KeyListing listing(prefix, limit, cursor);
+      WEIR_RETURN_IF_ERROR(detail::read_of_one_checkpoint(*reader_, checkpoint, [&] {
+        listing.clear();
+        return scan_stored([](const K&) { return true; },
+                           [&](const K& key, const V& value) {
+                             std::string text = key_text(key);
+                             if (listing.wants(text)) listing.add(std::move(text), to_json(value));
+                           });
+      }));
+      listing.finish(json, cursor);
+      return {};
+    } else {
+      return detail::no_json_form(descriptor_);
+    }
+  }
 
  private:
   struct NoBytes {
@@ -339,6 +358,11 @@ class ValueTable final : public StateTable, public detail::ValueStateAccess<V> {
   template <class Visitor>
   Status for_each_stored(Visitor&& visit) const {
     if (complete_) return {};
+    return scan_stored([&](const K& key) { return table_.find(key, hash_key(key)) == nullptr; }, visit);
+  }
+  // What is stored of the keys that are `wanted`.
+  template <class Wanted, class Visitor>
+  Status scan_stored(Wanted&& wanted, Visitor&& visit) const {
     Status fault;
     for (std::uint16_t group = groups_.first; group < groups_.end && fault.is_ok(); ++group) {
       WEIR_RETURN_IF_ERROR(
@@ -348,7 +372,7 @@ class ValueTable final : public StateTable, public detail::ValueStateAccess<V> {
               fault = key.status().with_context(descriptor_.label() + ": a stored key");
               return false;
             }
-            if (table_.find(*key, hash_key(*key)) != nullptr) return true;
+            if (!wanted(std::as_const(*key))) return true;
             Result<V> value = decode(bytes);
             if (!value) {
               fault = value.status();

@@ -55,6 +55,8 @@ class TimerTable final : public StateTable {
   [[nodiscard]] Result<std::string> query_stored_json(std::string_view key_text,
                                                       std::uint64_t& checkpoint) const override;
   Status list_json(JsonWriter& json, std::string_view prefix, std::size_t limit, std::string& cursor) const override;
+  Status list_stored_json(JsonWriter& json, std::string_view prefix, std::size_t limit, std::string& cursor,
+                          std::uint64_t& checkpoint) const override;
 
  private:
   static constexpr std::size_t kBytesPerTimer = 160;  // tree node, key, row; approximate

@@ -19,6 +19,8 @@ class KeyListing {
   /// Would this key be on the page, as far as is known? Asked first, to spare the value's JSON.
   [[nodiscard]] bool wants(std::string_view text) const;
   void add(std::string text, std::string value_json);
+  /// Forgets what came by.
+  void clear() noexcept { page_.clear(); }
   /// Writes the page; `cursor` becomes the last text on it, or empty when nothing follows.
   void finish(JsonWriter& json, std::string& cursor) const;
 
