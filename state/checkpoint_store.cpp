@@ -185,7 +185,7 @@ Status CheckpointStore::Impl::write_steps(const CheckpointContent& content, prot
     WEIR_RETURN_IF_ERROR(database_->ingest(deltas, scratch, files_));
     WEIR_RETURN_IF_ERROR(files_.remove_all(scratch));
     WEIR_RETURN_IF_ERROR(files_.before("clone", temporary));
-    WEIR_RETURN_IF_ERROR(database_->clone(temporary + "/db"));
+    WEIR_RETURN_IF_ERROR(database_->clone(temporary + "/db", files_));
     WEIR_ASSIGN_OR_RETURN(const auto files, checkpoints_.describe(temporary + "/db", newest_));
     manifest.mutable_files()->Assign(files.begin(), files.end());
   }

@@ -14,7 +14,6 @@
 #include <rocksdb/snapshot.h>
 #include <rocksdb/sst_file_writer.h>
 #include <rocksdb/table.h>
-#include <rocksdb/utilities/checkpoint.h>
 
 #include <weir/check.hpp>
 
@@ -163,17 +162,15 @@ class RocksDatabase final : public Database, public std::enable_shared_from_this
     return from_rocksdb("ingest changed state", database_->IngestExternalFiles(arguments));
   }
 
-  Status clone(const std::string& path) override {
-    const auto attempt = [&] {
-      rocksdb::Checkpoint* checkpoint = nullptr;
-      rocksdb::Status status = rocksdb::Checkpoint::Create(database_.get(), &checkpoint);
-      const std::unique_ptr<rocksdb::Checkpoint> owner(checkpoint);
-      return status.ok() ? checkpoint->CreateCheckpoint(path) : status;
-    };
-    rocksdb::Status status = attempt();
+  Status clone(const std::string& path, Filesystem& filesystem) override {
+    Status status = try_clone(path, filesystem);
     // RocksDB 7.8 may roll its own manifest between listing and copying it; the next attempt finds the new one.
-    if (status.IsPathNotFound() || status.IsNotFound() || status.IsIOError()) status = attempt();
-    return from_rocksdb("clone the state database to '" + path + "'", status);
+    if (status.code() == StatusCode::kIoError || status.code() == StatusCode::kNotFound) {
+      WEIR_RETURN_IF_ERROR(filesystem.remove_all(path));
+      status = try_clone(path, filesystem);
+    }
+    if (status.is_ok()) return {};
+    return status.with_context("clone the state database to '" + path + "'");
   }
 
   void publish(std::uint64_t checkpoint_id) override {
@@ -207,6 +204,44 @@ class RocksDatabase final : public Database, public std::enable_shared_from_this
   [[nodiscard]] rocksdb::DB& database() const noexcept { return *database_; }
 
  private:
+  // Not rocksdb::Checkpoint: it lists write-ahead logs, of which there are none here, and for that waits on a condition
+  // that in RocksDB before 10.8 is not always signalled (pull request 14069): a reader's last look at an old version at
+  // the wrong moment left it waiting for ever.
+  Status try_clone(const std::string& path, Filesystem& filesystem) {
+    WEIR_RETURN_IF_ERROR(from_rocksdb("keep files", database_->DisableFileDeletions()));
+    const Status status = link_files(path, filesystem);
+    const rocksdb::Status enabled = database_->EnableFileDeletions(false);
+    return status.is_ok() ? from_rocksdb("let go of files", enabled) : status;
+  }
+  // Tables are shared with the copy; of the manifest it has what was valid at the time of the list.
+  Status link_files(const std::string& path, Filesystem& filesystem) {
+    std::vector<std::string> names;
+    std::uint64_t manifest_bytes = 0;
+    WEIR_RETURN_IF_ERROR(from_rocksdb("list files", database_->GetLiveFiles(names, &manifest_bytes, false)));
+    WEIR_RETURN_IF_ERROR(filesystem.make_directories(path));
+    std::string manifest;
+    for (const std::string& name : names) {  // each begins with a slash
+      if (name.ends_with(".sst")) {
+        WEIR_RETURN_IF_ERROR(filesystem.link(database_->GetName() + name, path + name));
+      } else if (name.starts_with("/MANIFEST")) {
+        WEIR_ASSIGN_OR_RETURN(const std::string bytes, filesystem.read_file(database_->GetName() + name));
+        if (bytes.size() < manifest_bytes)
+          return Status::data_loss("'" + name + "' has " + std::to_string(bytes.size()) + " bytes of " +
+                                   std::to_string(manifest_bytes));
+        WEIR_RETURN_IF_ERROR(filesystem.write_file(path + name, std::string_view(bytes).substr(0, manifest_bytes)));
+        manifest = name.substr(1);
+      } else if (name.starts_with("/OPTIONS")) {
+        WEIR_ASSIGN_OR_RETURN(const std::string bytes, filesystem.read_file(database_->GetName() + name));
+        WEIR_RETURN_IF_ERROR(filesystem.write_file(path + name, bytes));
+      } else if (name != "/CURRENT") {
+        return Status::internal("a file of an unknown kind in the database: '" + name + "'");
+      }
+    }
+    if (manifest.empty()) return Status::internal("the database lists no manifest");
+    WEIR_RETURN_IF_ERROR(filesystem.write_file(path + "/CURRENT", manifest + "\n"));
+    return filesystem.sync_directory(path);
+  }
+
   static std::string family_name(const StoredState& state) { return "s" + std::to_string(state.column_family); }
   std::shared_ptr<rocksdb::ColumnFamilyHandle> own(rocksdb::ColumnFamilyHandle* handle) {
     return {handle, [this](rocksdb::ColumnFamilyHandle* owned) {

@@ -42,7 +42,7 @@ class Database {
   virtual Status ingest(const std::vector<const StateDelta*>& deltas, const std::string& scratch,
                         Filesystem& filesystem) = 0;
   /// Makes a copy by hard links; `path` must not exist.
-  virtual Status clone(const std::string& path) = 0;
+  virtual Status clone(const std::string& path, Filesystem& filesystem) = 0;
   /// From now on readers see what is there: the rows of this checkpoint.
   virtual void publish(std::uint64_t checkpoint_id) = 0;
   /// Of a state that may not be stored yet. Keeps the database open while it lives.
