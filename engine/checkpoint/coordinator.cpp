@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <string>
+#include <utility>
 
 #include "engine/checkpoint/guarded.hpp"
 
@@ -39,6 +40,13 @@ void Coordinator::task_ended(runtime::Task& /*task*/) {
 void Coordinator::task_failed(runtime::Task& /*task*/, Status status) {
   const std::lock_guard lock(mutex_);
   if (!task_fault_) task_fault_ = std::move(status);
+  signalled_ = true;
+  changed_.notify_all();
+}
+
+void Coordinator::barrier_requested() {
+  const std::lock_guard lock(mutex_);
+  if (std::exchange(barrier_requested_, true)) return;
   signalled_ = true;
   changed_.notify_all();
 }
@@ -113,34 +121,43 @@ Coordinator::Outcome Coordinator::step() {
       if (task->is_source()) task->request_end();
   }
   if (ended_ == execution_->tasks().size())
-    trigger(lock, true, false);
+    trigger(lock, Kind::kFinal);
   else if (stop_requested_ && !drain_requested_)
-    trigger(lock, false, true);
+    trigger(lock, Kind::kHalting);
   else if (options_.store != nullptr && (!requested_.empty() || interval_due()))
-    trigger(lock, false, false);
+    trigger(lock, Kind::kPeriodic);
+  else if (barrier_requested_)
+    trigger(lock, Kind::kBare);
   return Outcome::kRunning;
 }
 
-void Coordinator::trigger(std::unique_lock<std::mutex>& lock, bool final, bool halting) {
+void Coordinator::trigger(std::unique_lock<std::mutex>& lock, Kind kind) {
   running_.emplace();
   running_->id = next_id_++;
   running_->started_ns = options_.clock->monotonic_ns();
-  running_->final = final;
-  running_->halting = halting;
+  running_->final = kind == Kind::kFinal;
+  running_->halting = kind == Kind::kHalting;
+  running_->bare = kind == Kind::kBare;
   running_->missing = execution_->tasks().size();
-  running_->callbacks.swap(requested_);
-  last_trigger_ns_ = running_->started_ns;
+  barrier_requested_ = false;  // any barrier is what was asked for
+  if (!running_->bare) {
+    running_->callbacks.swap(requested_);
+    last_trigger_ns_ = running_->started_ns;
+  }
   const std::uint64_t id = running_->id;
+  const bool bare = running_->bare;
   lock.unlock();
-  for (const auto& task : execution_->tasks())
-    if (task->is_source()) task->request_barrier(id);
+  execution_->send_barrier(id, bare);
   lock.lock();
 }
 
 void Coordinator::decline(std::unique_lock<std::mutex>& lock, const std::string& why) {
   Running declined = std::move(*running_);
   running_.reset();
-  ++declined_in_a_row_;
+  if (declined.bare)
+    barrier_requested_ = true;  // still wanted; every try is bounded
+  else
+    ++declined_in_a_row_;
   lock.unlock();
   for (const auto& task : execution_->tasks()) task->abort_checkpoint(declined.id);
   for (const auto& callback : declined.callbacks)
@@ -150,6 +167,11 @@ void Coordinator::decline(std::unique_lock<std::mutex>& lock, const std::string&
 
 Coordinator::Outcome Coordinator::complete(std::unique_lock<std::mutex>& lock) {
   Running done = std::move(*running_);
+  if (done.bare) {
+    running_.reset();
+    signalled_ = true;
+    return Outcome::kRunning;
+  }
   lock.unlock();
   CheckpointInfo info;
   const Status status = make_durable(done, info);

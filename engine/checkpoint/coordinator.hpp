@@ -50,6 +50,7 @@ class Coordinator final : public runtime::ExecutionListener {
   void snapshot_taken(runtime::Task& task, std::uint64_t checkpoint_id, runtime::TaskSnapshot snapshot) override;
   void task_ended(runtime::Task& task) override;
   void task_failed(runtime::Task& task, Status status) override;
+  void barrier_requested() override;
   void request_checkpoint(CheckpointCallback callback);
   void request_stop(bool drain);
   // Waits until there may be something for step(), or until the next deadline.
@@ -67,12 +68,14 @@ class Coordinator final : public runtime::ExecutionListener {
     std::int64_t started_ns = 0;
     bool final = false;    // of a job whose streams have all ended
     bool halting = false;  // of a stop without drain
+    bool bare = false;     // no checkpoint: only a cut through the streams that an operator asked for
     std::size_t missing = 0;
     std::vector<runtime::TaskSnapshot> snapshots;
     std::vector<CheckpointCallback> callbacks;
   };
 
-  void trigger(std::unique_lock<std::mutex>& lock, bool final, bool halting);
+  enum class Kind : std::uint8_t { kPeriodic, kFinal, kHalting, kBare };
+  void trigger(std::unique_lock<std::mutex>& lock, Kind kind);
   void decline(std::unique_lock<std::mutex>& lock, const std::string& why);
   Outcome complete(std::unique_lock<std::mutex>& lock);
   Status make_durable(Running& running, CheckpointInfo& info);
@@ -95,6 +98,7 @@ class Coordinator final : public runtime::ExecutionListener {
   bool stop_requested_ = false;
   bool drain_requested_ = false;
   bool drain_sent_ = false;
+  bool barrier_requested_ = false;
   bool shut_down_ = false;
   std::optional<Status> task_fault_;
   std::optional<Running> running_;

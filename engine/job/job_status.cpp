@@ -104,17 +104,13 @@ std::string Job::Impl::metrics() const {
       }
     }
   }
-  metrics_.for_each([&](const std::string& name, const std::string& uid, std::uint32_t task, std::int64_t value) {
-    // `name` or `name{label=value`, see OperatorContext::metric.
-    const std::size_t brace = std::min(name.find('{'), name.size());
-    const std::string full = "weir_operator_" + name.substr(0, brace);
-    text.family(full, "see the operator's documentation",
-                full.ends_with("_total") ? MetricType::kCounter : MetricType::kGauge);
+  metrics_.for_each([&](const std::string& name, const std::string& help, const std::string& uid, std::uint32_t task,
+                        const runtime::MetricsRegistry::Labels& more, std::int64_t value) {
+    const std::string full = "weir_operator_" + name;
+    text.family(full, help.empty() ? "see the operator's documentation" : help,
+                name.ends_with("_total") ? MetricType::kCounter : MetricType::kGauge);
     http::MetricLabels labels{{"uid", uid}, {"task", std::to_string(task)}};
-    if (brace != name.size()) {
-      const std::size_t equals = name.find('=', brace);
-      labels.emplace_back(name.substr(brace + 1, equals - brace - 1), name.substr(equals + 1));
-    }
+    labels.insert(labels.end(), more.begin(), more.end());
     text.sample(full, labels, static_cast<double>(value));
   });
   if (http_) {

@@ -134,8 +134,26 @@ void Execution::snapshot_taken(Task& task, std::uint64_t checkpoint_id, TaskSnap
 }
 void Execution::task_ended(Task& task) { setup_.listener->task_ended(task); }
 void Execution::task_failed(Task& task, Status status) { setup_.listener->task_failed(task, std::move(status)); }
+void Execution::request_barrier() { setup_.listener->barrier_requested(); }
+
+void Execution::send_barrier(std::uint64_t id, bool bare) {
+  if (bare) bare_barrier_.store(id, std::memory_order_release);
+  for (const auto& task : tasks_)
+    if (task->is_source()) task->request_barrier(id);
+}
+
+std::shared_ptr<void> Execution::shared(const std::string& uid, const std::function<std::shared_ptr<void>()>& make) {
+  std::shared_ptr<void>& one = shared_[uid];
+  if (!one) one = make();
+  return one;
+}
+
 Metric& Execution::metric(std::string_view name, const std::string& uid, std::uint32_t task_index) {
-  return setup_.metrics->metric(name, uid, task_index);
+  return setup_.metrics->metric(name, uid, task_index, {});
+}
+Metric& Execution::described_metric(std::string_view name, const std::string& uid, std::uint32_t task_index,
+                                    const MetricInfo& info) {
+  return setup_.metrics->metric(name, uid, task_index, info);
 }
 
 void Execution::schedule_wake(Task& task, Timestamp processing_time) {

@@ -2,6 +2,7 @@
 // An execution: one attempt to run a plan, from restore to end or failure. Builds tasks and channels; runs them on
 // workers, or leaves them to a test's scheduler.
 
+#include <atomic>
 #include <condition_variable>
 #include <functional>
 #include <map>
@@ -27,6 +28,8 @@ class ExecutionListener {
   virtual void snapshot_taken(Task& task, std::uint64_t checkpoint_id, TaskSnapshot snapshot) = 0;
   virtual void task_ended(Task& task) = 0;
   virtual void task_failed(Task& task, Status status) = 0;
+  // An operator wants a barrier though no checkpoint may be due.
+  virtual void barrier_requested() {}
 };
 
 class Execution final : public TaskHost {
@@ -56,6 +59,9 @@ class Execution final : public TaskHost {
   [[nodiscard]] const std::vector<std::unique_ptr<Task>>& tasks() const noexcept { return tasks_; }
   // The task and stage that run an operator's instance; {null, 0} when there is none.
   [[nodiscard]] std::pair<Task*, std::size_t> find(std::string_view uid, std::uint32_t task_index) const;
+  // Puts a barrier into all sources. One at a time: the next when all tasks have answered, or it was called off. A bare
+  // one is no checkpoint: tasks answer with an empty snapshot.
+  void send_barrier(std::uint64_t id, bool bare);
   // For schedulers without threads: the earliest wake asked for, and waking those due.
   [[nodiscard]] std::optional<Timestamp> next_wake() const;
   void wake_due();
@@ -64,9 +70,16 @@ class Execution final : public TaskHost {
   void snapshot_taken(Task& task, std::uint64_t checkpoint_id, TaskSnapshot snapshot) override;
   void task_ended(Task& task) override;
   void task_failed(Task& task, Status status) override;
+  [[nodiscard]] bool is_bare_barrier(std::uint64_t id) const noexcept override {
+    return bare_barrier_.load(std::memory_order_acquire) == id;
+  }
+  void request_barrier() override;
+  std::shared_ptr<void> shared(const std::string& uid, const std::function<std::shared_ptr<void>()>& make) override;
   void schedule_wake(Task& task, Timestamp processing_time) override;
   void schedule_poll(std::function<void()> waker, std::int64_t monotonic_ns) override;
   Metric& metric(std::string_view name, const std::string& uid, std::uint32_t task_index) override;
+  Metric& described_metric(std::string_view name, const std::string& uid, std::uint32_t task_index,
+                           const MetricInfo& info) override;
   [[nodiscard]] const Clock& clock() const override { return *setup_.clock; }
   [[nodiscard]] Executor& executor() override { return *setup_.executor; }
 
@@ -78,6 +91,8 @@ class Execution final : public TaskHost {
 
   Setup setup_;
   Status reader_fault_;
+  std::atomic<std::uint64_t> bare_barrier_{0};
+  std::map<std::string, std::shared_ptr<void>> shared_;  // by uid; outlives the operators
   std::vector<std::unique_ptr<Task>> tasks_;
   std::vector<std::vector<Task*>> by_vertex_;
   std::vector<std::unique_ptr<Channel>> channels_;

@@ -36,6 +36,9 @@ std::optional<std::size_t> StageContext::side_output(std::string_view name) cons
   return std::nullopt;
 }
 Metric& StageContext::metric(std::string_view name) { return host_.metric(name, uid(), task_index()); }
+Metric& StageContext::described_metric(std::string_view name, const MetricInfo& info) {
+  return host_.described_metric(name, uid(), task_index(), info);
+}
 void StageContext::schedule(Timestamp processing_time) {
   if (processing_time >= stage_.next_tick) return;
   stage_.next_tick = processing_time;
@@ -178,7 +181,10 @@ bool Stage::step_control() {
       break;
     case Control::Kind::kTimerTick: done = op->on_timer_tick(control.time(), outbox); break;
     case Control::Kind::kEnd: done = op->on_end(outbox); break;
-    case Control::Kind::kBarrier: begin_snapshot(); break;
+    case Control::Kind::kBarrier:
+      op->on_barrier(static_cast<std::uint64_t>(control.value));
+      if (!host_.is_bare_barrier(static_cast<std::uint64_t>(control.value))) begin_snapshot();
+      break;
     case Control::Kind::kIdle: done = op->on_idle(true, outbox); break;
     case Control::Kind::kActive: done = op->on_idle(false, outbox); break;
   }

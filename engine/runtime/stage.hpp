@@ -34,7 +34,7 @@ struct StageCounters {
   Metric records_in;
   Metric records_out;
   std::uint64_t records_out_before = 0;  // sources: put out before the checkpoint that was restored; constant once open
-  Metric watermark_us;  // microseconds; the minimum of int64 before the first
+  Metric watermark_us;                   // microseconds; the minimum of int64 before the first
 };
 
 class Stage;
@@ -57,6 +57,11 @@ class StageContext final : public OperatorContext {
   [[nodiscard]] bool aligning() const noexcept override;
   [[nodiscard]] std::optional<std::size_t> side_output(std::string_view name) const noexcept override;
   Metric& metric(std::string_view name) override;
+  Metric& described_metric(std::string_view name, const MetricInfo& info) override;
+  void request_barrier() override { host_.request_barrier(); }
+  std::shared_ptr<void> shared(const std::function<std::shared_ptr<void>()>& make) override {
+    return host_.shared(uid(), make);
+  }
   void schedule(Timestamp processing_time) override;
   void wake_at(std::int64_t monotonic_ns) override;
 

@@ -398,6 +398,7 @@ void Task::before_snapshot() { read_mail(); }
 
 void Task::barrier_passed(std::uint64_t id) {
   if (id <= aborted_) return;
+  if (host_.is_bare_barrier(id)) return host_.snapshot_taken(*this, id, {});
   draining_ = id;
 }
 

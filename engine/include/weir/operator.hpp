@@ -142,6 +142,12 @@ class Metric {
   std::atomic<std::int64_t> value_{0};
 };
 
+/// What /metrics says of a metric beside its value.
+struct MetricInfo {
+  std::string help{};                                         ///< one line: what it counts
+  std::vector<std::pair<std::string, std::string>> labels{};  ///< beside `uid` and `task`: `{"key", "JFK"}`
+};
+
 /// What an operator may know and use. Given to open(); stays valid until close().
 class OperatorContext {
  public:
@@ -173,10 +179,24 @@ class OperatorContext {
   /// A metric `weir_operator_<name>{uid,task}`; lives as long as the job. `name` in snake_case with its unit, `_total`
   /// for counters.
   virtual Metric& metric(std::string_view name) = 0;
-  /// The same with one more label, which must have few values: `weir_operator_<name>{uid,task,<label>="value"}`.
-  Metric& metric(std::string_view name, std::string_view label, std::string_view value) {
-    return metric(std::string(name) + '{' + std::string(label) + '=' + std::string(value));
+  /// The same with a help text, and labels. Of one name an operator has at most 1,000 sets of labels per task; all
+  /// further ones share a last metric whose label values are `other`. Takes a lock: not for the record path.
+  virtual Metric& described_metric(std::string_view name, const MetricInfo& info) {
+    std::string text(name);  // where nothing else is known of labels: `name{label=value`
+    for (const auto& [label, value] : info.labels) text.append("{").append(label).append("=").append(value);
+    return metric(text);
   }
+  /// The same with one label.
+  Metric& metric(std::string_view name, std::string_view label, std::string_view value) {
+    return described_metric(name, {.help = {}, .labels = {{std::string(label), std::string(value)}}});
+  }
+  /// Asks for a barrier soon, though no checkpoint may be due: Operator::on_barrier() is then called on all tasks of
+  /// the job, at the same cut of its streams. Requests made before that cut share one barrier. Any thread. Nothing
+  /// happens where nobody makes barriers (an operator alone in a test).
+  virtual void request_barrier() {}
+  /// One object for all tasks of this operator, from `make` when there is none yet; a restart makes a new one. For what
+  /// tasks share beside their streams; it must guard itself. Only in open(). An operator alone has its own.
+  virtual std::shared_ptr<void> shared(const std::function<std::shared_ptr<void>()>& make) { return make(); }
   /// Asks for on_timer_tick() at or after this time of clock().now(). One request at a time: the earliest counts.
   virtual void schedule(Timestamp processing_time) = 0;
   /// Asks for poll() at or after this time of clock().monotonic_ns(), whatever the clock on the wall does. One request
@@ -228,8 +248,12 @@ class Operator {
   /// All inputs have ended (after the watermark kMaxTimestamp). False: call again.
   virtual bool on_end(Outbox& /*out*/) { return true; }
 
-  /// A barrier has reached the operator: everything before it has been processed, nothing after it. O(changes) is for
-  /// defer(); this call must be short.
+  /// A barrier has reached the operator: everything before it has been processed, nothing after it, and so it is on
+  /// every task. Barriers come in the same order everywhere; `barrier` grows. If it is a checkpoint's, snapshot()
+  /// follows.
+  virtual void on_barrier(std::uint64_t /*barrier*/) {}
+  /// A checkpoint's barrier has reached the operator: everything before it has been processed, nothing after it.
+  /// O(changes) is for defer(); this call must be short.
   virtual void snapshot(SnapshotBuilder& /*builder*/) {}
   virtual void on_checkpoint_complete(std::uint64_t /*checkpoint_id*/) {}
   virtual void close() noexcept {}
