@@ -84,7 +84,8 @@ std::unique_ptr<Evaluator> compile_clustering(ModelBuild& build) {
     const Element array = at.child("Array");
     const std::vector<double> centre = array ? compiler.numbers(array) : std::vector<double>();
     if (centre.size() != width)
-      problems.wrong(at, "", "has " + std::to_string(centre.size()) + " values for " + std::to_string(width) + " fields");
+      problems.wrong(at, "",
+                     "has " + std::to_string(centre.size()) + " values for " + std::to_string(width) + " fields");
     centres.insert(centres.end(), centre.begin(), centre.end());
   }
   if (answer.categories.empty()) problems.wrong(build.at, "", "no Cluster inside");

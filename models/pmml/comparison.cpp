@@ -40,12 +40,12 @@ void Comparison::read(ModelBuild& build) {
   Compiler& compiler = build.compiler;
   const Element measure = build.at.child("ComparisonMeasure");
   if (!measure) return compiler.problems().wrong(build.at, "", "no ComparisonMeasure inside");
-  static constexpr std::array<std::string_view, 9> kNames = {
-      "euclidean",      "squaredEuclidean", "cityBlock", "chebychev",       "minkowski",
-      "simpleMatching", "jaccard",          "tanimoto",  "binarySimilarity"};
-  static constexpr std::array<std::string_view, 8> kParameters = {
-      "c11-parameter", "c10-parameter", "c01-parameter", "c00-parameter",
-      "d11-parameter", "d10-parameter", "d01-parameter", "d00-parameter"};
+  static constexpr std::array<std::string_view, 9> kNames = {"euclidean", "squaredEuclidean", "cityBlock",
+                                                             "chebychev", "minkowski",        "simpleMatching",
+                                                             "jaccard",   "tanimoto",         "binarySimilarity"};
+  static constexpr std::array<std::string_view, 8> kParameters = {"c11-parameter", "c10-parameter", "c01-parameter",
+                                                                  "c00-parameter", "d11-parameter", "d10-parameter",
+                                                                  "d01-parameter", "d00-parameter"};
   bool known = false;
   for (const Element at : measure) {
     const auto* found = std::find(kNames.begin(), kNames.end(), at.name());
@@ -70,8 +70,7 @@ void Comparison::add_field(ModelBuild& build, Element at, const Operand& value) 
   dimension.compare = compare_;
   read_compare(build.compiler, at, dimension.compare);
   const bool by_value = dimension.compare == Compare::kDelta || dimension.compare == Compare::kEqual;
-  dimension.slot =
-      by_value ? value.slot : build.compiler.cast(value, kDoubleType, build.unit.prologue, at).slot;
+  dimension.slot = by_value ? value.slot : build.compiler.cast(value, kDoubleType, build.unit.prologue, at).slot;
   if (dimension.compare == Compare::kGaussSim && !at.attribute("similarityScale"))
     build.compiler.problems().wrong(at, "similarityScale", "the attribute is missing");
   dimensions_.push_back(dimension);
@@ -82,9 +81,8 @@ void Comparison::set_missing_weights(const std::vector<double>& weights) {
 }
 
 void Comparison::finish() {
-  plain_ = std::all_of(dimensions_.begin(), dimensions_.end(), [](const Dimension& at) {
-    return at.weight == 1 && at.compare == Compare::kAbsDiff;
-  });
+  plain_ = std::all_of(dimensions_.begin(), dimensions_.end(),
+                       [](const Dimension& at) { return at.weight == 1 && at.compare == Compare::kAbsDiff; });
 }
 
 bool Comparison::gather(const double* slots, double* x) const noexcept {

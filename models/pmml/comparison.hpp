@@ -57,8 +57,8 @@ class Comparison {
 
   Measure measure_ = Measure::kSquaredEuclidean;
   Compare compare_ = Compare::kAbsDiff;
-  bool plain_ = false;  // every field by its difference, weight 1
-  double power_ = 2;    // Minkowski
+  bool plain_ = false;                           // every field by its difference, weight 1
+  double power_ = 2;                             // Minkowski
   double binary_[8] = {1, 0, 0, 0, 1, 1, 1, 1};  // c11 c10 c01 c00 d11 d10 d01 d00
   std::vector<Dimension> dimensions_;
 };

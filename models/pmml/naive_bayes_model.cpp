@@ -166,8 +166,8 @@ class NaiveBayesCompiler {
     rows.finish();
     compiler_.tables().maps.push_back(std::move(rows));
     const std::vector<std::uint32_t> key = {value.slot};
-    input.row = compiler_.emit(block, Op::kMapValues, key,
-                               static_cast<std::uint32_t>(compiler_.tables().maps.size() - 1));
+    input.row =
+        compiler_.emit(block, Op::kMapValues, key, static_cast<std::uint32_t>(compiler_.tables().maps.size() - 1));
     counted_.push_back(std::move(input));
   }
 

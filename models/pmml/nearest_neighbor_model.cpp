@@ -211,8 +211,9 @@ class NeighborCompiler {
       model_.comparison.add_field(build_, at, value);
       const auto column = columns.find(name);
       if (column == columns.end())
-        problems_.unsupported(at, "field", transformed ? "a field that is no InstanceField"
-                                                       : "a derived field over instances that are not transformed");
+        problems_.unsupported(at, "field",
+                              transformed ? "a field that is no InstanceField"
+                                          : "a derived field over instances that are not transformed");
       else
         coordinates.emplace_back(column->second, value.type);
     }
@@ -303,8 +304,8 @@ class NeighborCompiler {
       if (target.classifies) target.winner = compiler_.new_slot();
       work = std::max(work, target.categories.size());
       if (i > 0)
-        build_.unit.further_targets.push_back(
-            {std::string(build_.targets[i].first), {target.value, build_.targets[i].second->type, false, {}, kMissing}});
+        build_.unit.further_targets.push_back({std::string(build_.targets[i].first),
+                                               {target.value, build_.targets[i].second->type, false, {}, kMissing}});
     }
     model_.point = compiler_.new_slots(model_.comparison.dimensions().size());
     model_.nearest = compiler_.new_slots(model_.count);

@@ -91,8 +91,7 @@ class ScorecardCompiler {
 
   std::unique_ptr<Evaluator> compile() {
     const std::string_view function = compiler_.required(build_.at, "functionName");
-    if (function != "regression")
-      problems_.unsupported(build_.at, "functionName", "'" + std::string(function) + "'");
+    if (function != "regression") problems_.unsupported(build_.at, "functionName", "'" + std::string(function) + "'");
     build_.unit.answer.value = compiler_.new_slot();
     card_.initial = compiler_.number(build_.at, "initialScore", 0);
     uses_reasons_ = build_.at.attribute_or("useReasonCodes", "true") == "true";
@@ -110,8 +109,8 @@ class ScorecardCompiler {
     card_.shortfalls = compiler_.new_slots(card_.reasons.size());
     if (uses_reasons_ && !card_.reasons.empty()) card_.ranking = compiler_.new_slots(card_.reasons.size());
     if (problems_.any()) return nullptr;
-    build_.feature = [build = &build_, ranking = card_.ranking,
-                      count = card_.reasons.size()](Element at, std::string_view feature) -> std::optional<Operand> {
+    build_.feature = [build = &build_, ranking = card_.ranking, count = card_.reasons.size()](
+                         Element at, std::string_view feature) -> std::optional<Operand> {
       if (feature != "reasonCode" || ranking == 0) return std::nullopt;
       const double rank = build->compiler.number(at, "rank", 1);
       if (!(rank >= 1 && rank <= static_cast<double>(count))) return Operand{0, kStringType, false, {}, kMissing};
@@ -126,7 +125,8 @@ class ScorecardCompiler {
     Characteristic characteristic;
     if (uses_reasons_) {
       const bool own = static_cast<bool>(at.attribute("baselineScore"));
-      if (!own && !build_.at.attribute("baselineScore")) problems_.wrong(at, "baselineScore", "the attribute is missing");
+      if (!own && !build_.at.attribute("baselineScore"))
+        problems_.wrong(at, "baselineScore", "the attribute is missing");
       characteristic.baseline = compiler_.number(own ? at : build_.at, "baselineScore", 0);
     }
     for (const Element part : at)

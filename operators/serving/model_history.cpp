@@ -17,7 +17,7 @@ bool concerns(const StoredVersion& order, const StoredVersion& version) {
 void ModelLifecycle::retire(ModelSlot& slot, StoredVersion order) {
   const TimelineEntry* entry = event_time() ? entry_at(slot, order.effective_at) : nullptr;
   const ModelVersion* in_use =
-      event_time() ? (entry == nullptr ? nullptr : find_version(slot, entry->version_sequence)) : slot.current;
+      event_time() ? (entry == nullptr ? nullptr : find_version(slot, entry->version_sequence)) : slot.chosen;
   const std::string& name = order.record.name;
   if (order.record.version != 0 && (in_use == nullptr || in_use->facts.version != order.record.version)) {
     return refuse(slot, std::move(order), "version " + std::to_string(order.record.version) + " is not current");
@@ -32,7 +32,7 @@ void ModelLifecycle::retire(ModelSlot& slot, StoredVersion order) {
   if (event_time()) {
     add_to_timeline(slot, order.effective_at, order.sequence, 0);
   } else {
-    make_current(slot, nullptr, order.sequence, order.effective_at);
+    choose(slot, nullptr, order.sequence, order.effective_at);
   }
   prune(slot);
 }
@@ -42,6 +42,8 @@ ModelVersion* ModelLifecycle::rollback_target(const ModelSlot& slot, const Store
   ModelVersion* target = nullptr;
   for (const auto& version : slot.versions) {
     if (!concerns(order, version->facts) || version.get() == in_use) continue;
+    const bool is_candidate = !event_time() && version->facts.state == ModelState::kReady;
+    if (is_candidate && order.record.version == 0) continue;
     if (order.record.version != 0) {
       if (version->facts.version == order.record.version) target = version.get();
     } else if (in_use == nullptr || version->facts.sequence < in_use->facts.sequence) {
@@ -62,7 +64,7 @@ ModelVersion* ModelLifecycle::rollback_target(const ModelSlot& slot, const Store
 void ModelLifecycle::roll_back(ModelSlot& slot, StoredVersion order) {
   const TimelineEntry* entry = event_time() ? entry_at(slot, order.effective_at) : nullptr;
   const ModelVersion* in_use =
-      event_time() ? (entry == nullptr ? nullptr : find_version(slot, entry->version_sequence)) : slot.current;
+      event_time() ? (entry == nullptr ? nullptr : find_version(slot, entry->version_sequence)) : slot.chosen;
   std::string fault;
   ModelVersion* target = rollback_target(slot, order, in_use, fault);
   if (target == nullptr) return refuse(slot, std::move(order), std::move(fault));
@@ -72,9 +74,41 @@ void ModelLifecycle::roll_back(ModelSlot& slot, StoredVersion order) {
   if (event_time()) {
     add_to_timeline(slot, order.effective_at, order.sequence, target->facts.sequence);
   } else {
-    make_current(slot, target, order.sequence, order.effective_at);
+    choose(slot, target, order.sequence, order.effective_at);
   }
   prune(slot);
+}
+
+void ModelLifecycle::promote(ModelSlot& slot, StoredVersion order) {
+  ModelVersion* target = nullptr;
+  for (const auto& version : slot.versions) {
+    if (!concerns(order, version->facts)) continue;
+    const bool is_wanted = order.record.version != 0 ? version->facts.version == order.record.version
+                                                     : version->facts.state == ModelState::kReady;
+    if (is_wanted && version.get() != slot.chosen) target = version.get();
+  }
+  if (target == nullptr) {
+    const std::string version = std::to_string(order.record.version);
+    const bool is_chosen =
+        order.record.version != 0 && slot.chosen != nullptr && slot.chosen->facts.version == order.record.version;
+    return refuse(slot, std::move(order),
+                  is_chosen        ? "version " + version + " is current already"
+                  : version == "0" ? "no version is ready and waits to be promoted"
+                                   : "version " + version + " is not among those kept, or not ready yet");
+  }
+  for (NameHistory& history : slot.names) {
+    if (history.name == target->facts.record.name) history.withdrawn = history.newest_accepted != target->facts.version;
+  }
+  choose(slot, target, order.sequence, order.effective_at);
+  prune(slot);
+}
+
+void ModelLifecycle::pause(ModelSlot& slot, StoredVersion order, bool paused) {
+  if (slot.is_paused == paused)
+    return refuse(slot, std::move(order), paused ? "the key is paused already" : "the key is not paused");
+  slot.is_paused = paused;
+  make_current(slot, paused ? nullptr : slot.chosen, slot.current_since, order.effective_at);
+  mark_models(slot);
 }
 
 const TimelineEntry* ModelLifecycle::entry_at(const ModelSlot& slot, Timestamp time) const {
@@ -122,11 +156,11 @@ void ModelLifecycle::prune(ModelSlot& slot) {
     const bool is_in_timeline = std::any_of(timeline.begin(), timeline.end(), [&](const TimelineEntry& entry) {
       return entry.version_sequence == version->facts.sequence;
     });
-    if (is_recent || is_in_timeline || version.get() == slot.current) {
+    if (is_recent || is_in_timeline || version.get() == slot.current || version.get() == slot.chosen) {
       stay.push_back(std::move(version));
     } else {
       if (version->facts.state != ModelState::kRetired) enter(slot, version->facts, ModelState::kRetired);
-      loader_->dispose(std::move(version->scorer));
+      if (version->scorer != nullptr) unload(*version);
     }
   }
   slot.versions = std::move(stay);
@@ -145,6 +179,8 @@ KeyModels ModelLifecycle::view_of(const ModelSlot& slot) const {
   KeyModels view;
   view.next_sequence = slot.next_sequence;
   view.current = slot.current == nullptr ? 0 : slot.current->facts.sequence;
+  view.chosen = slot.chosen == nullptr ? 0 : slot.chosen->facts.sequence;
+  view.paused = slot.is_paused;
   view.current_since = slot.current_since;
   view.current_from = slot.current_from;
   view.retired_before = slot.retired_before;
@@ -173,6 +209,8 @@ KeyModels ModelLifecycle::state_of(const ModelSlot& slot) const {
 }
 
 void ModelLifecycle::restore(ModelSlot& slot, KeyModels state, SwapLog swaps) {
+  if (!std::exchange(slot.is_known, true)) slots_.push_back(&slot);
+  slot.is_paused = state.paused;
   slot.next_sequence = state.next_sequence;
   slot.current_since = state.current_since;
   slot.current_from = state.current_from;
@@ -190,17 +228,17 @@ void ModelLifecycle::restore(ModelSlot& slot, KeyModels state, SwapLog swaps) {
     version->facts = std::move(facts);
     version->id = {name, version->facts.version, version->facts.digest};
     if (version->facts.sequence == state.current) slot.current = version.get();
+    if (version->facts.sequence == state.chosen) slot.chosen = version.get();
   }
-  // The current version first: records wait for it.
-  const auto reload = [&](ModelVersion& version) {
-    const std::uint64_t id = next_load_++;
-    loads_.emplace(id, &slot);
-    reloads_.emplace(id, version.facts.sequence);
-    loader_->request({id, version.facts.record, version.bytes, version.facts.digest});
+  // The current version first: records wait for it. Beyond the budget a model is loaded when a record needs it.
+  const auto load_again = [&](ModelVersion& version) {
+    attach_metrics(*context_, slot.key_text, version);
+    restored_bytes_ += version.facts.memory_bytes;
+    if (budget_bytes_ == 0 || restored_bytes_ <= budget_bytes_ || !version.facts.in_blob_store) reload(slot, version);
   };
-  if (slot.current != nullptr) reload(*slot.current);
+  if (slot.current != nullptr) load_again(*slot.current);
   for (const auto& version : slot.versions)
-    if (version.get() != slot.current) reload(*version);
+    if (version.get() != slot.current) load_again(*version);
   for (StoredVersion& facts : state.pending) {
     PendingModel& pending = slot.pending.emplace_back();
     if (facts.record.data) pending.bytes = std::make_shared<const std::string>(std::move(*facts.record.data));

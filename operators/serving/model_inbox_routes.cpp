@@ -72,7 +72,10 @@ std::vector<HttpRoute> inbox_routes(std::shared_ptr<ModelInbox> inbox, JobContro
   };
   return {{"POST", "/v1/models", model, 0},
           {"POST", "/v1/models/{key}/rollback", order(ModelControl::kRollback), 1},
-          {"POST", "/v1/models/{key}/retire", order(ModelControl::kRetire), 1}};
+          {"POST", "/v1/models/{key}/retire", order(ModelControl::kRetire), 1},
+          {"POST", "/v1/models/{key}/promote", order(ModelControl::kPromote), 1},
+          {"POST", "/v1/models/{key}/pause", order(ModelControl::kPause), 1},
+          {"POST", "/v1/models/{key}/resume", order(ModelControl::kResume), 1}};
 }
 
 }  // namespace weir::serving

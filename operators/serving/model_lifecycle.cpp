@@ -23,6 +23,19 @@ std::string version_text(const StoredVersion& facts) { return "version " + std::
 
 }  // namespace
 
+Status check_serve_options(const ServeOptions& options, bool can_hold) {
+  const bool by_event_time = options.effect == ModelEffect::kEventTime;
+  if (by_event_time && options.no_model == NoModelPolicy::kHold) {
+    return Status::invalid_argument(
+        "serve models: no_model = hold has no meaning with effect = event_time, where no model comes late");
+  }
+  if ((by_event_time || options.no_model == NoModelPolicy::kHold) && !can_hold) {
+    return Status::invalid_argument(
+        "serve models: records that may wait for a model must be storable (weir/serde.hpp) and default-constructible");
+  }
+  return {};
+}
+
 const NameHistory* find_name(const ModelSlot& slot, std::string_view name) {
   for (const NameHistory& history : slot.names)
     if (history.name == name) return &history;
@@ -56,10 +69,18 @@ Status ModelLifecycle::open(OperatorContext& context) {
     keeps_blobs_ = true;
   }
   loader_ = std::make_unique<ModelLoader>(std::move(config), context.executor(), context.waker());
-  received_ = &context.metric("models_received_total");
-  refused_ = &context.metric("models_refused_total");
-  ignored_ = &context.metric("models_ignored_total");
-  swaps_ = &context.metric("model_swaps_total");
+  // What is unloaded must be there to be loaded again.
+  if (keeps_blobs_ && options_.model_memory_bytes != 0)
+    budget_bytes_ = std::max<std::uint64_t>(1, options_.model_memory_bytes / context.parallelism());
+  const auto metric = [&context](std::string_view name, std::string help) {
+    return &context.described_metric(name, {.help = std::move(help)});
+  };
+  received_ = metric("models_received_total", "records of the model stream that were taken");
+  refused_ = metric("models_refused_total", "models and orders that were refused");
+  ignored_ = metric("models_ignored_total", "records of the model stream for models of other names");
+  swaps_ = metric("model_swaps_total", "switches of a key from one model, or none, to another");
+  memory_ = metric("model_memory_bytes", "memory of the models that are loaded");
+  unloads_ = metric("models_unloaded_total", "models let go of to stay within model_memory_bytes");
   return {};
 }
 
@@ -72,6 +93,7 @@ void ModelLifecycle::receive(ModelSlot& slot, ModelRecord record, std::optional<
   }
   received_->add(1);
   mark_models(slot);
+  if (!std::exchange(slot.is_known, true)) slots_.push_back(&slot);
   StoredVersion facts;
   facts.sequence = slot.next_sequence++;
   facts.version = record.version;
@@ -116,12 +138,30 @@ void ModelLifecycle::receive_order(ModelSlot& slot, StoredVersion facts) {
   enter(slot, facts, ModelState::kReceived);
   if (const Status fault = check(facts.record); !fault.is_ok()) return refuse(slot, std::move(facts), fault.message());
   if (event_time()) {
+    const ModelControl control = facts.record.control;
+    if (control != ModelControl::kRetire && control != ModelControl::kRollback) {
+      return refuse(slot, std::move(facts),
+                    std::string(to_string(control)) +
+                        " has no meaning with effect = event_time, where a model's time decides; retire and rollback "
+                        "take an effective_at");
+    }
     PendingModel& pending = slot.pending.emplace_back();
     pending.facts = std::move(facts);
     pending.done = true;
     return resolve_ready(slot);
   }
-  facts.record.control == ModelControl::kRetire ? retire(slot, std::move(facts)) : roll_back(slot, std::move(facts));
+  carry_out(slot, std::move(facts));
+}
+
+void ModelLifecycle::carry_out(ModelSlot& slot, StoredVersion order) {
+  switch (order.record.control) {
+    case ModelControl::kRetire: return retire(slot, std::move(order));
+    case ModelControl::kRollback: return roll_back(slot, std::move(order));
+    case ModelControl::kPromote: return promote(slot, std::move(order));
+    case ModelControl::kPause: return pause(slot, std::move(order), true);
+    case ModelControl::kResume: return pause(slot, std::move(order), false);
+    case ModelControl::kNone: break;
+  }
 }
 
 void ModelLifecycle::start_load(ModelSlot& slot, PendingModel& pending) {
@@ -160,33 +200,96 @@ void ModelLifecycle::on_loaded(ModelSlot& slot, LoadResult result) {
 }
 
 void ModelLifecycle::on_reloaded(ModelSlot& slot, ModelVersion& version, LoadResult result) {
+  version.is_loading = false;
   if (result.status.is_ok()) {
-    version.scorer = std::move(result.scorer);
     version.facts.in_blob_store = result.in_blob_store;
     version.bytes = result.in_blob_store ? nullptr : result.bytes;
-    for (const Field& output : version.scorer->outputs()) {
-      ++(output.type == FieldType::kNumber ? version.number_outputs : version.text_outputs);
-    }
-    return;
+    return loaded(slot, version, std::move(result));
   }
   StoredVersion facts = version.facts;
+  if (slot.chosen == &version) choose(slot, nullptr, slot.current_since, slot.current_from);
   if (slot.current == &version) make_current(slot, nullptr, slot.current_since, slot.current_from);
   slot.cached_until = slot.cached_from = kMinTimestamp;
   std::erase_if(slot.versions, [&](const auto& one) { return one.get() == &version; });
-  refuse(slot, std::move(facts), "load again after a restart: " + result.status.message());
+  refuse(slot, std::move(facts), "load again: " + result.status.message());
+}
+
+void ModelLifecycle::loaded(ModelSlot& slot, ModelVersion& version, LoadResult result) {
+  version.scorer = std::move(result.scorer);
+  version.facts.memory_bytes = result.memory_bytes;
+  version.loaded_mark = last_mark_;
+  version.number_outputs = version.text_outputs = 0;
+  for (const Field& output : version.scorer->outputs())
+    ++(output.type == FieldType::kNumber ? version.number_outputs : version.text_outputs);
+  loaded_bytes_ += result.memory_bytes;
+  memory_->set(static_cast<std::int64_t>(loaded_bytes_));
+  if (version.records_metric == nullptr) attach_metrics(*context_, slot.key_text, version);
+}
+
+void ModelLifecycle::attach_metrics(OperatorContext& context, const std::string& key_text, ModelVersion& version) {
+  const std::vector<std::pair<std::string, std::string>> labels = {
+      {"key", key_text}, {"model", std::string(version.id.name())}, {"version", std::to_string(version.id.version)}};
+  version.records_metric =
+      &context.described_metric("model_records_total", {"records a model version has scored", labels});
+  version.errors_metric =
+      &context.described_metric("model_errors_total", {"records a model version could not score", labels});
+}
+
+void ModelLifecycle::need(ModelSlot& slot, ModelVersion& version) {
+  if (version.scorer != nullptr || version.is_loading) return;
+  reload(slot, version);
+  poll();
+}
+
+void ModelLifecycle::reload(ModelSlot& slot, ModelVersion& version) {
+  version.is_loading = true;
+  const std::uint64_t id = next_load_++;
+  loads_.emplace(id, &slot);
+  reloads_.emplace(id, version.facts.sequence);
+  loader_->request({id, version.facts.record, version.bytes, version.facts.digest});
+}
+
+void ModelLifecycle::unload(ModelVersion& version) {
+  loaded_bytes_ -= version.facts.memory_bytes;
+  memory_->set(static_cast<std::int64_t>(loaded_bytes_));
+  loader_->dispose(std::move(version.scorer));
+  version.scorer = nullptr;
+}
+
+// Lets go of a tenth more than needed, so that the next model does not bring the next search.
+void ModelLifecycle::unload_some() {
+  struct Candidate {
+    bool in_use;
+    std::uint64_t used;  // number of the last batch it scored
+    ModelVersion* version;
+  };
+  std::vector<Candidate> candidates;
+  for (const ModelSlot* slot : slots_)
+    for (const auto& version : slot->versions)
+      if (version->scorer != nullptr && version->facts.in_blob_store)
+        candidates.push_back(
+            {slot->current == version.get(), std::max(version->batch_mark, version->loaded_mark), version.get()});
+  std::sort(candidates.begin(), candidates.end(), [](const Candidate& left, const Candidate& right) {
+    return std::pair(left.in_use, left.used) < std::pair(right.in_use, right.used);
+  });
+  if (!candidates.empty())
+    candidates.pop_back();  // the one used last: a budget of less than one model must not stop it
+  const std::uint64_t target = budget_bytes_ - budget_bytes_ / 10;
+  for (const Candidate& candidate : candidates) {
+    if (loaded_bytes_ <= target) break;
+    unload(*candidate.version);
+    unloads_->add(1);
+  }
 }
 
 void ModelLifecycle::resolve_ready(ModelSlot& slot) {
   while (!slot.pending.empty() && slot.pending.front().done) {
     PendingModel next = std::move(slot.pending.front());
     slot.pending.pop_front();
-    if (next.facts.record.control == ModelControl::kNone) {
+    if (next.facts.record.control == ModelControl::kNone)
       resolve_model(slot, std::move(next));
-    } else if (next.facts.record.control == ModelControl::kRetire) {
-      retire(slot, std::move(next.facts));
-    } else {
-      roll_back(slot, std::move(next.facts));
-    }
+    else
+      carry_out(slot, std::move(next.facts));
   }
   touch_blocked_from(slot);
 }
@@ -231,11 +334,8 @@ void ModelLifecycle::accept(ModelSlot& slot, PendingModel pending, const std::st
   version->facts = std::move(pending.facts);
   version->facts.in_blob_store = pending.result.in_blob_store;
   if (!pending.result.in_blob_store) version->bytes = pending.result.bytes;
-  version->scorer = std::move(pending.result.scorer);
   version->id = {name, version->facts.version, version->facts.digest};
-  for (const Field& output : version->scorer->outputs()) {
-    ++(output.type == FieldType::kNumber ? version->number_outputs : version->text_outputs);
-  }
+  loaded(slot, *version, std::move(pending.result));
   ModelVersion& added = *version;
   const auto place =
       std::upper_bound(slot.versions.begin(), slot.versions.end(), added.facts.sequence,
@@ -245,13 +345,24 @@ void ModelLifecycle::accept(ModelSlot& slot, PendingModel pending, const std::st
   const std::uint64_t sequence = added.facts.sequence;
   if (event_time()) {
     add_to_timeline(slot, added.facts.effective_at, sequence, sequence);
+  } else if (options_.promotion == ModelPromotion::kManual &&
+             sequence > std::max(slot.retired_before, history.retired_before)) {
+    // A candidate: stays ready.
   } else if (sequence > slot.current_since && sequence > std::max(slot.retired_before, history.retired_before)) {
-    make_current(slot, &added, sequence, added.facts.effective_at);
+    choose(slot, &added, sequence, added.facts.effective_at);
   } else {
     enter(slot, added.facts, ModelState::kRetired);  // overtaken while it was loading
     history.withdrawn = true;
   }
   prune(slot);
+}
+
+// Arrival: the version that is to score. While the key is paused none does.
+void ModelLifecycle::choose(ModelSlot& slot, ModelVersion* version, std::uint64_t since, Timestamp effective_at) {
+  ModelVersion* const before = std::exchange(slot.chosen, version);
+  if (before != nullptr && before != version && before != slot.current)
+    enter(slot, before->facts, ModelState::kRetired);
+  make_current(slot, slot.is_paused ? nullptr : version, since, effective_at);
 }
 
 void ModelLifecycle::make_current(ModelSlot& slot, ModelVersion* version, std::uint64_t since, Timestamp effective_at) {
@@ -260,7 +371,8 @@ void ModelLifecycle::make_current(ModelSlot& slot, ModelVersion* version, std::u
   slot.current_from = effective_at;
   mark_models(slot);
   if (before == version) return;
-  if (before != nullptr) enter(slot, before->facts, ModelState::kRetired);
+  // A paused one is ready again.
+  if (before != nullptr) enter(slot, before->facts, before == slot.chosen ? ModelState::kReady : ModelState::kRetired);
   if (version != nullptr) enter(slot, version->facts, ModelState::kCurrent);
   swaps_->add(1);
   Swap swap;
@@ -307,6 +419,7 @@ void ModelLifecycle::enter(ModelSlot& slot, StoredVersion& facts, ModelState sta
                          facts.since};
   log_event(context_->uid(), event);
   if (options_.on_event) options_.on_event(event);
+  if (collects_events_) events_.push_back(event);
 }
 
 void ModelLifecycle::refuse(ModelSlot& slot, StoredVersion facts, std::string reason) {

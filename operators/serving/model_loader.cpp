@@ -177,6 +177,7 @@ Status load(const LoaderConfig& config, const LoadRequest& request, std::atomic<
     if (!address.is_ok()) return address.status().with_context("keep the model's bytes");
     result.in_blob_store = true;
   }
+  result.memory_bytes = model->memory_bytes();
   result.scorer = std::move(scorer);
   return {};
 }

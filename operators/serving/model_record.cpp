@@ -111,6 +111,9 @@ std::string_view to_string(ModelControl control) noexcept {
     case ModelControl::kNone: return "none";
     case ModelControl::kRetire: return "retire";
     case ModelControl::kRollback: return "rollback";
+    case ModelControl::kPromote: return "promote";
+    case ModelControl::kPause: return "pause";
+    case ModelControl::kResume: return "resume";
   }
   return "unknown";
 }
@@ -184,7 +187,7 @@ Result<ModelRecord> parse_model_record(std::string_view bytes) {
   if (in.MessageContent_case() == Descriptor::kLocation) record.location = std::move(*in.mutable_location());
   record.sha256 = std::move(*in.mutable_sha256());
   if (in.has_created()) record.created = from_micros(in.created());
-  if (in.control() < 0 || in.control() > static_cast<int>(ModelControl::kRollback)) {
+  if (in.control() < 0 || in.control() > static_cast<int>(ModelControl::kResume)) {
     return Status::unimplemented("parse a model record: control " + std::to_string(in.control()) + " is not known");
   }
   record.control = static_cast<ModelControl>(in.control());

@@ -1,5 +1,7 @@
 #include <weir/serving/serving_state.hpp>
 
+#include <weir/serving.hpp>
+
 namespace weir {
 
 std::string_view to_string(ModelState state) noexcept {
@@ -17,6 +19,12 @@ std::string_view to_string(ModelState state) noexcept {
 }
 
 namespace serving {
+
+const std::string& OneKey::text() {
+  static const std::string text = "all";
+  return text;
+}
+
 namespace {
 
 void time_field(JsonWriter& json, std::string_view name, Timestamp time) {
@@ -32,6 +40,26 @@ void text_field(JsonWriter& json, std::string_view name, std::string_view text) 
 }
 
 }  // namespace
+}  // namespace serving
+
+void ModelEvent::weir_json(JsonWriter& json) const {
+  json.begin_object();
+  json.key("key");
+  json.string(key);
+  serving::text_field(json, "name", name);
+  if (version != 0) {
+    json.key("version");
+    json.number(version);
+  }
+  if (digest != ModelDigest{}) serving::text_field(json, "sha256", to_hex(digest));
+  serving::text_field(json, "state", to_string(state));
+  serving::text_field(json, "reason", reason);
+  serving::time_field(json, "effective_at", effective_at);
+  serving::time_field(json, "at", at);
+  json.end_object();
+}
+
+namespace serving {
 
 void StoredVersion::weir_json(JsonWriter& json) const {
   json.begin_object();
@@ -71,6 +99,10 @@ void KeyModels::weir_json(JsonWriter& json) const {
   for (const StoredVersion& version : versions)
     if (version.sequence == current) in_use = &version;
   in_use == nullptr ? json.null() : in_use->weir_json(json);
+  if (paused) {
+    json.key("paused");
+    json.boolean(true);
+  }
   json.key("versions");
   write_json(json, versions);
   json.key("pending");

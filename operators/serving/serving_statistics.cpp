@@ -1,5 +1,6 @@
 #include <weir/serving/serving_statistics.hpp>
 
+#include <algorithm>
 #include <cmath>
 
 namespace weir::serving {
@@ -17,9 +18,16 @@ void LatencyHistogram::widen(std::uint32_t bucket) {
   } else if (bucket < first_) {
     counts_.insert(counts_.begin(), first_ - bucket, 0);
     first_ = bucket;
-  } else {
+  } else if (bucket - first_ >= counts_.size()) {
     counts_.resize(bucket - first_ + 1, 0);
   }
+}
+
+void LatencyHistogram::merge(const LatencyHistogram& other) {
+  if (other.counts_.empty()) return;
+  widen(other.first_);
+  widen(other.first_ + static_cast<std::uint32_t>(other.counts_.size()) - 1);
+  for (std::size_t i = 0; i < other.counts_.size(); ++i) counts_[other.first_ - first_ + i] += other.counts_[i];
 }
 
 std::uint64_t LatencyHistogram::total() const noexcept {
@@ -61,6 +69,34 @@ void LatencyHistogram::weir_schema(std::string& out) { out += "latency_histogram
 
 std::int64_t VersionStatistics::quantile_ns(double quantile) const noexcept {
   return std::clamp(latency.quantile(quantile), min_ns, max_ns);
+}
+
+void VersionStatistics::merge(const VersionStatistics& other) {
+  if (other.usage == 0) return;
+  since = usage == 0 ? other.since : std::min(since, other.since);
+  min_ns = usage == 0 ? other.min_ns : std::min(min_ns, other.min_ns);
+  max_ns = usage == 0 ? other.max_ns : std::max(max_ns, other.max_ns);
+  last_used = std::max(last_used, other.last_used);
+  usage += other.usage;
+  errors += other.errors;
+  total_ns += other.total_ns;
+  latency.merge(other.latency);
+}
+
+void KeyStatistics::merge(const KeyStatistics& other, std::size_t keep) {
+  no_model += other.no_model;
+  for (const VersionStatistics& theirs : other.versions) {
+    const auto ours = std::find_if(versions.begin(), versions.end(),
+                                   [&](const VersionStatistics& one) { return one.model == theirs.model; });
+    ours == versions.end() ? versions.push_back(theirs) : ours->merge(theirs);
+  }
+  std::stable_sort(versions.begin(), versions.end(),
+                   [](const auto& left, const auto& right) { return left.since < right.since; });
+  while (versions.size() > std::max<std::size_t>(keep, 1)) {
+    versions.erase(std::min_element(versions.begin(), versions.end(), [](const auto& left, const auto& right) {
+      return left.last_used < right.last_used;
+    }));
+  }
 }
 
 void VersionStatistics::weir_json(JsonWriter& json) const {

@@ -80,6 +80,7 @@ Speculator::Speculator(SpeculationOptions options, const ModelRuntimes& runtimes
     : options_(std::move(options)), policy_(nullptr), deadline_(options_.deadline) {
   for (const SpeculationMember& member : options_.members) {
     ServeOptions serving = options_.models;
+    serving.model_memory_bytes = 0;  // members share their models with slow lanes: none is unloaded
     serving.model_name = member.name;
     serving.outputs = member.outputs;
     lifecycles_.push_back(std::make_unique<serving::ModelLifecycle>(std::move(serving), runtimes, features));

@@ -24,6 +24,9 @@ enum class ModelControl : unsigned char {
   kNone,      ///< the record carries a model
   kRetire,    ///< the key has no model from here on (with `name`: no model of that name)
   kRollback,  ///< back to `version`, or, without one, to the version before the current one
+  kPromote,   ///< `version`, or, without one, the newest that is ready, becomes current (ModelPromotion::kManual)
+  kPause,     ///< the key's records are treated as without a model until kResume; models go on arriving
+  kResume,
 };
 std::string_view to_string(ModelControl control) noexcept;
 

@@ -19,7 +19,7 @@ class ScoreNumbers {
  public:
   static constexpr std::uint32_t kInline = 4;
 
-  ScoreNumbers() noexcept : size_(0) {}
+  ScoreNumbers() noexcept : store_{.heap = nullptr}, size_(0) {}
   ScoreNumbers(const double* values, std::size_t count) { construct(values, count); }
   ScoreNumbers(const ScoreNumbers& other) { construct(other.data(), other.size_); }
   ScoreNumbers(ScoreNumbers&& other) noexcept : size_(0) { take(other); }

@@ -11,10 +11,13 @@
 #include <weir/model.hpp>
 #include <weir/model_id.hpp>
 #include <weir/model_signature.hpp>
+#include <weir/process_function.hpp>
 #include <weir/scored.hpp>
 #include <weir/time.hpp>
 
 namespace weir {
+
+class JsonWriter;
 
 /// When does a model take effect?
 enum class ModelEffect : unsigned char {
@@ -33,6 +36,12 @@ enum class NoModelPolicy : unsigned char {
   kDrop,      ///< no result; counted in the statistics
   kHold,      ///< waits in state for the key's first model (kArrival only); the oldest leaves as kEmit beyond the bound
   kFallback,  ///< a result with status kFallback and the values of ServeOptions::fallback
+};
+
+/// Who decides that a model that is ready becomes current (kArrival only)?
+enum class ModelPromotion : unsigned char {
+  kAutomatic,  ///< nobody: it does at once
+  kManual,     ///< somebody: it stays ready, a candidate, until an order kPromote
 };
 
 /// Life of a model: kReceived → kLoading → kVerifying → kWarming → kReady → kCurrent → kRetired, or kRefused.
@@ -59,11 +68,18 @@ struct ModelEvent {
   std::string reason;                      ///< of a refusal
   Timestamp effective_at = kMinTimestamp;  ///< event time, in kEventTime mode
   Timestamp at = kMinTimestamp;            ///< wall-clock time of the step
+
+  /// `{"key", "name", "version", "sha256", "state", "reason", "effective_at", "at"}`; what is not known is left out.
+  void weir_json(JsonWriter& json) const;
 };
+
+/// Every step of every model as a stream: `scores.side_output(weir::kModelEvents)`.
+inline const SideOutput<ModelEvent> kModelEvents{"model-events"};
 
 struct ServeOptions {
   ModelEffect effect = ModelEffect::kArrival;
   NoModelPolicy no_model = NoModelPolicy::kEmit;
+  ModelPromotion promotion = ModelPromotion::kAutomatic;
   /// Numeric and text outputs of kFallback results.
   std::vector<double> fallback{};
   std::vector<std::string> fallback_texts{};
@@ -79,6 +95,11 @@ struct ServeOptions {
   std::size_t max_held_records = 100'000;
   /// Versions kept loaded per key, the current one included, for rollback. At least 1.
   std::size_t keep_versions = 3;
+  /// Memory of loaded models, all tasks together (soft: what is in use stays until a batch is done). Beyond it those
+  /// used longest ago are unloaded, versions kept for rollback first; a record that needs one waits (in state, when T
+  /// can be stored; else its task waits) until it is loaded again from the job directory. Needs one. 0: no bound.
+  /// BroadcastServeModel keeps all models loaded.
+  std::size_t model_memory_bytes = std::size_t{4} << 30;
   /// Models of one task that load at the same time.
   std::size_t max_loads = 4;
   /// Models of one task that are not ready yet; beyond it the model stream is not read (back-pressure).

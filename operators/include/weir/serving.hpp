@@ -28,6 +28,7 @@
 #include <weir/model_record.hpp>
 #include <weir/scored.hpp>
 #include <weir/serve_options.hpp>
+#include <weir/serving/broadcast_operator.hpp>
 #include <weir/serving/serve_operator.hpp>
 
 namespace weir {
@@ -68,5 +69,78 @@ class ServeModel {
   Features<T> features_;
   ServeOptions options_;
 };
+
+namespace serving {
+/// The key of all records and models where only one model serves.
+struct OneKey {
+  static const std::string& text();
+  template <class Record>
+  const std::string& operator()(const Record& /*record*/) const {
+    return text();
+  }
+};
+struct KeyOfModel {
+  const std::string& operator()(const ModelRecord& record) const { return record.key; }
+};
+}  // namespace serving
+
+/// Serves few models to a heavy stream whose records go to any task:
+///
+///   records.rebalance()
+///       .connect(models.broadcast())
+///       .co_process(weir::BroadcastServeModel(runtimes, features, options, &Flight::carrier))
+///       .uid("score")
+///
+/// As ServeModel, but records need not be keyed: every task scores with every model. A model is loaded once, by the
+/// task that owns its key, and shared. With ModelEffect::kArrival a model comes into use at a barrier that is sent
+/// through the streams when it is ready: on all tasks at the same cut, so that behind it no record meets the old one.
+/// With kEventTime the record's time decides, as in ServeModel. Models, swap log and statistics are kept in checkpoints
+/// once, and survive any change of parallelism.
+///
+/// Which model: `record_key(const T&)` gives a std::string (better: a reference to one), compared to ModelRecord::key.
+/// Without it all records meet one model, whatever its key; the key is then shown as `all`.
+/// Results of one key keep their order within a task only. The first record in the swap log is one task's first.
+/// `max_held_records` counts per task; NoModelPolicy::kHold beyond it answers the task's oldest.
+template <class T, class RecordKey = serving::OneKey>
+class BroadcastServeModel {
+  using ModelKey = std::conditional_t<std::is_same_v<RecordKey, serving::OneKey>, serving::OneKey, serving::KeyOfModel>;
+
+ public:
+  using Input = T;
+  using ModelInput = ModelRecord;
+  using Output = Scored<T>;
+  static constexpr std::string_view kKind = "broadcast-serve-model";
+  static_assert(std::is_same_v<std::remove_cvref_t<std::invoke_result_t<const RecordKey&, const T&>>, std::string>,
+                "the key of a record is a std::string: the key of its model");
+
+  BroadcastServeModel(ModelRuntimes runtimes, Features<T> features, ServeOptions options = {},
+                      RecordKey record_key = {})
+      : runtimes_(std::move(runtimes)),
+        features_(std::move(features)),
+        options_(std::move(options)),
+        record_key_(std::move(record_key)) {}
+
+  /// For the engine: the operator of one task, how models find the task that owns them, and the HTTP paths.
+  [[nodiscard]] std::unique_ptr<Operator> make_broadcast_operator() const {
+    return std::make_unique<serving::BroadcastServeOperator<T, std::string, RecordKey, ModelKey>>(
+        runtimes_, features_, options_, record_key_, ModelKey{});
+  }
+  [[nodiscard]] ModelKey broadcast_key() const { return {}; }
+  [[nodiscard]] std::vector<HttpRoute> routes(const std::string& uid, JobControl& control) const {
+    return serving::model_routes(uid, control);
+  }
+
+ private:
+  ModelRuntimes runtimes_;
+  Features<T> features_;
+  ServeOptions options_;
+  RecordKey record_key_;
+};
+template <class T>
+BroadcastServeModel(ModelRuntimes, Features<T>, ServeOptions) -> BroadcastServeModel<T>;
+template <class T>
+BroadcastServeModel(ModelRuntimes, Features<T>) -> BroadcastServeModel<T>;
+template <class T, class RecordKey>
+BroadcastServeModel(ModelRuntimes, Features<T>, ServeOptions, RecordKey) -> BroadcastServeModel<T, RecordKey>;
 
 }  // namespace weir

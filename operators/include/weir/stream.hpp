@@ -82,6 +82,15 @@ concept CoOperatorDefinition = requires(const Definition& definition, LeftKeyOf 
   { definition.make_operator(left, right) } -> std::convertible_to<std::unique_ptr<Operator>>;
 };
 
+/// A definition whose right side is shared by all tasks, but goes to the task that owns its key (such as
+/// BroadcastServeModel).
+template <class Definition>
+concept BroadcastOperatorDefinition = requires(const Definition& definition) {
+  typename Definition::Output;
+  { definition.make_broadcast_operator() } -> std::convertible_to<std::unique_ptr<Operator>>;
+  definition.broadcast_key();
+};
+
 /// Runs when the node's uid is known: operators that add HTTP paths need it.
 template <class Definition>
 concept HasRoutes = requires(const Definition& definition, const std::string& uid, JobControl& job) {
@@ -372,17 +381,36 @@ class BroadcastConnectedStreams {
   template <class Function, class Out = typename Function::Output>
   Stream<Out> co_process(Function function) const {
     NodeSpec node;
-    node.kind = "broadcast-co-process";
     node.inputs = 2;
     node.stateful = true;
     node.outputs.push_back(detail::output_of<Out>());
-    node.make_operator = [function] {
-      return std::make_unique<detail::BroadcastCoProcessOperator<Left, Right, Out, Function>>(function);
-    };
-    const NodeId id = left_.graph()->add(std::move(node));
+    EdgeKind right_kind = EdgeKind::kBroadcast;
+    std::shared_ptr<const KeyHasher> right_hasher;
+    if constexpr (detail::BroadcastOperatorDefinition<Function>) {
+      static_assert(
+          std::is_same_v<Left, typename Function::Input> && std::is_same_v<Right, typename Function::ModelInput>,
+          "the streams and the definition name different record types");
+      node.kind = Function::kKind;
+      node.make_operator = [function] { return function.make_broadcast_operator(); };
+      right_kind = EdgeKind::kHash;
+      right_hasher =
+          std::make_shared<detail::TypedKeyHasher<Right, decltype(function.broadcast_key())>>(function.broadcast_key());
+    } else {
+      node.kind = "broadcast-co-process";
+      node.make_operator = [function] {
+        return std::make_unique<detail::BroadcastCoProcessOperator<Left, Right, Out, Function>>(function);
+      };
+    }
+    const auto graph = left_.graph();
+    const NodeId id = graph->add(std::move(node));
+    if constexpr (detail::HasRoutes<Function>) {
+      graph->nodes[id].routes = [function](const std::string& uid, JobControl& job) {
+        return function.routes(uid, job);
+      };
+    }
     left_.connect_to(id, 0, left_.kind(), nullptr);
-    right_.connect_to(id, 1, EdgeKind::kBroadcast, nullptr);
-    return Stream<Out>(left_.graph(), {{id, 0}});
+    right_.connect_to(id, 1, right_kind, std::move(right_hasher));
+    return Stream<Out>(graph, {{id, 0}});
   }
 
  private:

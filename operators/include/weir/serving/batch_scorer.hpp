@@ -48,6 +48,8 @@ class BatchScorer {
     emit(in, first, count, slots, out);
     return {groups_.data() + 1, groups_.size() - 1};
   }
+  /// Number of the last call: the batch_mark of the versions it used.
+  [[nodiscard]] std::uint64_t mark() const noexcept { return mark_; }
   /// Records of the last call that had no model.
   [[nodiscard]] std::size_t without_model() const noexcept { return groups_[0].rows; }
 

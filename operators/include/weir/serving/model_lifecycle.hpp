@@ -15,6 +15,7 @@
 #include <optional>
 #include <string>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include <weir/operator.hpp>
@@ -34,6 +35,21 @@ class ModelLifecycle {
   /// Takes one record of the model stream; `time` is its event time. Precondition: can_receive().
   void receive(ModelSlot& slot, ModelRecord record, std::optional<Timestamp> time);
   [[nodiscard]] bool can_receive() const noexcept { return loader_->unfinished() < options_.max_pending_models; }
+
+  /// A record needs a version that is not loaded: loads it again, unless that is under way. Then poll() says so.
+  void need(ModelSlot& slot, ModelVersion& version);
+  /// Unloads what was used longest ago, when there is more than the budget allows. Call when what was loaded for
+  /// records that wait has been used. `mark`: of the last batch scored, as in ModelVersion::batch_mark.
+  void keep_to_budget(std::uint64_t mark) {
+    last_mark_ = mark;
+    if (budget_bytes_ != 0 && loaded_bytes_ > budget_bytes_) unload_some();
+  }
+  /// Keep the events of model_events() for take_events()? Off at first.
+  void collect_events(bool collect) noexcept { collects_events_ = collect; }
+  /// What happened since the last call, in order.
+  [[nodiscard]] std::vector<ModelEvent> take_events() { return std::exchange(events_, {}); }
+  /// The metrics `model_records_total` and `model_errors_total` of a version.
+  static void attach_metrics(OperatorContext& context, const std::string& key_text, ModelVersion& version);
 
   /// Takes finished loads and starts waiting ones. True when a slot changed.
   bool poll();
@@ -75,8 +91,11 @@ class ModelLifecycle {
   void accept(ModelSlot& slot, PendingModel pending, const std::string* name);
   static Status admit(const PendingModel& pending, const NameHistory& history);
 
+  void carry_out(ModelSlot& slot, StoredVersion order);
   void retire(ModelSlot& slot, StoredVersion order);
   void roll_back(ModelSlot& slot, StoredVersion order);
+  void promote(ModelSlot& slot, StoredVersion order);
+  void pause(ModelSlot& slot, StoredVersion order, bool paused);
   ModelVersion* rollback_target(const ModelSlot& slot, const StoredVersion& order, const ModelVersion* in_use,
                                 std::string& fault) const;
 
@@ -84,7 +103,12 @@ class ModelLifecycle {
   ModelVersion* look_up(ModelSlot& slot, Timestamp time);
   void add_to_timeline(ModelSlot& slot, Timestamp effective_at, std::uint64_t sequence, std::uint64_t version_sequence);
 
+  void choose(ModelSlot& slot, ModelVersion* version, std::uint64_t since, Timestamp effective_at);
   void make_current(ModelSlot& slot, ModelVersion* version, std::uint64_t since, Timestamp effective_at);
+  void reload(ModelSlot& slot, ModelVersion& version);
+  void loaded(ModelSlot& slot, ModelVersion& version, LoadResult result);
+  void unload(ModelVersion& version);
+  void unload_some();
   void enter(ModelSlot& slot, StoredVersion& facts, ModelState state);
   void refuse(ModelSlot& slot, StoredVersion facts, std::string reason);
   void prune(ModelSlot& slot);
@@ -103,13 +127,25 @@ class ModelLifecycle {
   std::unordered_map<std::uint64_t, std::uint64_t> reloads_;  // load id → version sequence
   std::uint64_t next_load_ = 1;
   std::vector<ModelSlot*> changed_;
+  std::vector<ModelSlot*> slots_;  // all that have had a model
+  std::uint64_t loaded_bytes_ = 0;
+  std::uint64_t restored_bytes_ = 0;  // of the models there were when the job was restored
+  std::uint64_t last_mark_ = 0;
+  std::uint64_t budget_bytes_ = 0;  // 0: no bound
+  bool collects_events_ = false;
+  std::vector<ModelEvent> events_;
   Timestamp progress_ = kMinTimestamp;
   Timestamp horizon_ = kMinTimestamp;
   Metric* received_ = nullptr;
   Metric* refused_ = nullptr;
   Metric* ignored_ = nullptr;
   Metric* swaps_ = nullptr;
+  Metric* memory_ = nullptr;
+  Metric* unloads_ = nullptr;
 };
+
+/// Do the options fit together, and the record type? `can_hold`: records can be stored and default-constructed.
+Status check_serve_options(const ServeOptions& options, bool can_hold);
 
 /// The history of a name within a slot; null when there is none.
 const NameHistory* find_name(const ModelSlot& slot, std::string_view name);

@@ -50,6 +50,7 @@ struct LoadResult {
   ModelDigest digest{};  ///< zeros when the bytes could not be read
   SharedBytes bytes;
   bool in_blob_store = false;
+  std::uint64_t memory_bytes = 0;        ///< of the model
   std::shared_ptr<const Scorer> scorer;  ///< set exactly when status is OK
 };
 

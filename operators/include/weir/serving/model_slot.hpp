@@ -9,6 +9,7 @@
 #include <vector>
 
 #include <weir/model.hpp>
+#include <weir/operator.hpp>
 #include <weir/serving/model_loader.hpp>
 #include <weir/serving/serving_state.hpp>
 
@@ -18,8 +19,12 @@ namespace weir::serving {
 struct ModelVersion {
   StoredVersion facts;
   SharedBytes bytes;                     ///< null once they are in the blob store
-  std::shared_ptr<const Scorer> scorer;  ///< null while it is loaded again after a restore
+  std::shared_ptr<const Scorer> scorer;  ///< null while it is unloaded, or loaded again
+  bool is_loading = false;               ///< again
+  std::uint64_t loaded_mark = 0;         ///< of the last batch before it was loaded: a new one counts as just used
   ModelId id;
+  Metric* records_metric = nullptr;
+  Metric* errors_metric = nullptr;
   std::uint32_t number_outputs = 0;
   std::uint32_t text_outputs = 0;
   bool awaits_first_record = false;  ///< its entry in the swap log does not say yet which record was first
@@ -45,7 +50,9 @@ struct ModelSlot {
   ModelSlot& operator=(const ModelSlot&) = delete;
 
   std::string key_text;
-  ModelVersion* current = nullptr;
+  ModelVersion* current = nullptr;  ///< what scores
+  ModelVersion* chosen = nullptr;   ///< arrival: the same, but while the key is paused what would
+  bool is_paused = false;
 
   /// Arrival: may the key's records be scored (or found without a model) now?
   [[nodiscard]] bool usable() const noexcept { return current == nullptr || current->scorer != nullptr; }
@@ -67,6 +74,7 @@ struct ModelSlot {
   std::uint64_t retired_before = 0;
   SwapLog swaps;
 
+  bool is_known = false;        ///< to the lifecycle
   bool models_changed = false;  ///< since the last ModelLifecycle::take_changed()
   bool swaps_changed = false;
 };

@@ -23,6 +23,7 @@
 #include <weir/serving/model_lifecycle.hpp>
 #include <weir/serving/serving_statistics.hpp>
 #include <weir/serving/serving_view.hpp>
+#include <weir/serving/side_batch.hpp>
 #include <weir/value_table.hpp>
 
 namespace weir::serving {
@@ -52,12 +53,14 @@ class ServeOperator final : public Operator, public ServingView {
         scorer_(std::move(features), options_) {}
 
   Status open(OperatorContext& context) override {
-    WEIR_RETURN_IF_ERROR(check_options());
+    WEIR_RETURN_IF_ERROR(check_serve_options(options_, kCanHold));
     context_ = &context;
     waker_ = context.waker();
-    no_model_metric_ = &context.metric("records_without_model_total");
-    errors_metric_ = &context.metric("scoring_errors_total");
-    held_metric_ = &context.metric("records_held");
+    no_model_metric_ = &context.described_metric("records_without_model_total", {"records that met no model", {}});
+    errors_metric_ = &context.described_metric("scoring_errors_total", {"records a model could not score", {}});
+    held_metric_ = &context.described_metric("records_held", {"records that wait for a model", {}});
+    events_output_ = context.side_output(kModelEvents.name);
+    lifecycle_.collect_events(events_output_.has_value());
     WEIR_RETURN_IF_ERROR(lifecycle_.open(context));
     models_ = &context.state().emplace<ValueTable<K, KeyModels>>(nullptr, StateOptions{"current-model", true});
     swaps_ = &context.state().emplace<ValueTable<K, SwapLog>>(nullptr, StateOptions{"swap-log", true});
@@ -75,6 +78,7 @@ class ServeOperator final : public Operator, public ServingView {
       take_records(static_cast<Batch<T>&>(*batch), out);
     }
     store();
+    put_events(out);
     if (input == kModels && release_due_) waker_();
   }
 
@@ -86,6 +90,7 @@ class ServeOperator final : public Operator, public ServingView {
       release(out);
     }
     store();
+    put_events(out);
     return progress ? PollResult::kProgress : PollResult::kIdle;
   }
 
@@ -119,12 +124,13 @@ class ServeOperator final : public Operator, public ServingView {
     ending_ = lifecycle_.settled();
     release_due_ = held_count_ != 0;
     poll(out);
-    return ending_ && held_count_ == 0;
+    return ending_ && held_count_ == 0 && events_.empty();
   }
 
   void snapshot(SnapshotBuilder& builder) override {
     const std::int64_t micros = progress_.time_since_epoch().count();
     builder.put("model-progress", std::string(reinterpret_cast<const char*>(&micros), sizeof micros));
+    for (const ModelEvent& event : events_) builder.put("model-event", serialize(event));  // no room for them yet
   }
 
   Status list_models(JsonWriter& json, std::string_view prefix, std::size_t limit, std::string& cursor) override {
@@ -143,20 +149,6 @@ class ServeOperator final : public Operator, public ServingView {
 
  private:
   [[nodiscard]] bool event_time() const noexcept { return options_.effect == ModelEffect::kEventTime; }
-
-  Status check_options() const {
-    const bool holds = event_time() || options_.no_model == NoModelPolicy::kHold;
-    if (event_time() && options_.no_model == NoModelPolicy::kHold) {
-      return Status::invalid_argument(
-          "serve models: no_model = hold has no meaning with effect = event_time, where no model comes late");
-    }
-    if (holds && !kCanHold) {
-      return Status::invalid_argument(
-          "serve models: records that may wait for a model must be storable (weir/serde.hpp) and "
-          "default-constructible");
-    }
-    return {};
-  }
 
   Slot& slot_of(std::uint64_t hash, const K& key) {
     if (Slot* slot = slots_.find(hash, key)) [[likely]]
@@ -186,12 +178,17 @@ class ServeOperator final : public Operator, public ServingView {
     const std::size_t first = batch.cursor;
     const bool hold = options_.no_model == NoModelPolicy::kHold;
     std::size_t taken = 0;
+    std::size_t unusable = 0;
     bool any_held = false;
     for (; taken < count; ++taken) {
       Slot& slot =
           slot_of(batch.hashes[first + taken], std::invoke(record_key_, std::as_const(batch.records[first + taken])));
-      if (!slot.usable()) [[unlikely]]
-        break;  // its model is being loaded again after a restore
+      if (!slot.usable()) [[unlikely]] {
+        // Its model was unloaded, or is loaded again after a restart: others need not wait for it.
+        lifecycle_.need(slot, *slot.current);
+        if (!kCanHold || held_count_ + ++unusable > options_.max_held_records) break;
+        any_held = true;
+      }
       slots_of_[taken] = &slot;
       versions_[taken] = slot.current;
       any_held = any_held || (hold && slot.current == nullptr);
@@ -202,13 +199,18 @@ class ServeOperator final : public Operator, public ServingView {
     score(batch, first, taken, out);
   }
 
-  // Records without a model wait; beyond the bound the oldest of the key is answered without one.
+  // Records without a model wait; beyond the bound the oldest of the key is answered without one. Records whose model
+  // is not loaded wait for it.
   void hold_some(Batch<T>& batch, std::size_t first, std::size_t count, Outbox& out) {
     side_.clear();
     std::size_t kept = 0;
     for (std::uint32_t i = 0; i < count; ++i) {
       Slot& slot = static_cast<Slot&>(*slots_of_[i]);
-      if (slot.current == nullptr) {
+      if (!slot.usable()) {
+        hold(slot, batch, first + i, kMinTimestamp);
+        continue;
+      }
+      if (slot.current == nullptr && options_.no_model == NoModelPolicy::kHold) {
         const bool is_full = held_count_ >= options_.max_held_records;
         if (!is_full || slot.held != 0) {
           if (is_full) {
@@ -220,34 +222,12 @@ class ServeOperator final : public Operator, public ServingView {
           continue;
         }
       }
-      add_to_side(std::move(batch.records[first + i]), time_of(batch, first + i), position_of(batch, first + i));
+      add_record(side_, std::move(batch.records[first + i]), time_of(batch, first + i), position_of(batch, first + i));
       slots_of_[kept] = &slot;
       versions_[kept++] = slot.current;
     }
-    drop_unknown_columns();
+    drop_unknown_columns(side_);
     score(side_, 0, kept, out);
-  }
-
-  static Timestamp time_of(const Batch<T>& batch, std::size_t index) {
-    return batch.timestamps.empty() ? kMinTimestamp : batch.timestamps[index];
-  }
-  static std::uint64_t position_of(const Batch<T>& batch, std::size_t index) {
-    return batch.positions.empty() ? kNoPosition : batch.positions[index];
-  }
-  void add_to_side(T&& record, Timestamp time, std::uint64_t position) {
-    side_.records.emplace(std::move(record));
-    side_.timestamps.emplace(time);
-    side_.positions.emplace(position);
-  }
-  void drop_unknown_columns() {
-    if (std::all_of(side_.timestamps.begin(), side_.timestamps.end(),
-                    [](Timestamp time) { return time == kMinTimestamp; })) {
-      side_.timestamps.clear();
-    }
-    if (std::all_of(side_.positions.begin(), side_.positions.end(),
-                    [](std::uint64_t at) { return at == kNoPosition; })) {
-      side_.positions.clear();
-    }
   }
 
   void take_by_event_time(Batch<T>& batch, std::size_t count, Outbox& out) {
@@ -281,7 +261,10 @@ class ServeOperator final : public Operator, public ServingView {
   bool decided(Slot& slot, Timestamp time, ModelVersion*& version) {
     if (time > progress_ || time >= slot.blocked_from) return false;
     version = lifecycle_.version_at(slot, time);
-    return version == nullptr || version->scorer != nullptr;
+    if (version == nullptr || version->scorer != nullptr) [[likely]]
+      return true;
+    lifecycle_.need(slot, *version);
+    return false;
   }
 
   void score(Batch<T>& batch, std::size_t first, std::size_t count, Outbox& out) {
@@ -298,8 +281,11 @@ class ServeOperator final : public Operator, public ServingView {
       statistics_->mutate(slot.key, slot.hash)
           .of(version.id, version.statistics_hint, options_.keep_versions + 1)
           .add(group.rows, group.failed, group.elapsed_ns, now);
-      if (group.failed != 0) [[unlikely]]
+      version.records_metric->add(group.rows);
+      if (group.failed != 0) [[unlikely]] {
         errors_metric_->add(group.failed);
+        version.errors_metric->add(group.failed);
+      }
       if (version.awaits_first_record && slot.current == &version) [[unlikely]] {
         const std::size_t index = first + group.first_record;
         lifecycle_.note_first_record(slot, version, position_of(batch, index), time_of(batch, index));
@@ -350,7 +336,7 @@ class ServeOperator final : public Operator, public ServingView {
       });
       for (const HeldOrder& at : orders_) {
         HeldRecord<T>& held = held_->mutate(slot.key, slot.hash, at);
-        add_to_side(std::move(held.record), held.event_time, held.position);
+        add_record(side_, std::move(held.record), held.event_time, held.position);
         held_->remove(slot.key, slot.hash, at);
       }
       slot.held -= orders_.size();
@@ -378,7 +364,7 @@ class ServeOperator final : public Operator, public ServingView {
       if (count == 0) {
         release_due_ = false;
       } else {
-        drop_unknown_columns();
+        drop_unknown_columns(side_);
         score(side_, 0, count, out);
       }
     }
@@ -388,7 +374,8 @@ class ServeOperator final : public Operator, public ServingView {
   // Adds what the key may release to side_, slots_of_ and versions_, up to `room` in all.
   std::size_t release_key(Slot& slot, std::size_t count, std::size_t room) {
     if (!event_time()) {
-      if (!slot.usable() || (slot.current == nullptr && !ending_)) return count;
+      if (!slot.usable()) return count;
+      if (slot.current == nullptr && options_.no_model == NoModelPolicy::kHold && !ending_) return count;
       const std::size_t taken = take_held(slot, kAfterHeld, room - count);
       for (std::size_t i = 0; i < taken; ++i, ++count) {
         slots_of_[count] = &slot;
@@ -420,6 +407,16 @@ class ServeOperator final : public Operator, public ServingView {
     release_due_ = held_count_ != 0;
   }
 
+  // Events of models go to the side output, as far as there is room.
+  void put_events(Outbox& out) {
+    if (!events_output_) return;
+    for (ModelEvent& event : lifecycle_.take_events()) events_.push_back(std::move(event));
+    std::size_t sent = 0;
+    for (; sent < events_.size() && out.room(*events_output_) != 0; ++sent)
+      out.batch<ModelEvent>(*events_output_).records.emplace(std::move(events_[sent]));
+    events_.erase(events_.begin(), events_.begin() + static_cast<std::ptrdiff_t>(sent));
+  }
+
   void store() {
     for (ModelSlot* changed : lifecycle_.take_changed()) {
       Slot& slot = static_cast<Slot&>(*changed);
@@ -427,12 +424,17 @@ class ServeOperator final : public Operator, public ServingView {
       if (slot.swaps_changed) swaps_->mutate(slot.key, slot.hash) = slot.swaps;
       slot.models_changed = slot.swaps_changed = false;
     }
+    if (!release_due_) lifecycle_.keep_to_budget(scorer_.mark());
   }
 
   Status restore() {
     Timestamp progress = kMaxTimestamp;
     bool is_known = false;
     for (const auto& [name, bytes] : context_->restored_entries()) {
+      if (name == "model-event" && context_->task_index() == 0 && events_output_) {
+        WEIR_ASSIGN_OR_RETURN(ModelEvent event, deserialize<ModelEvent>(bytes));
+        events_.push_back(std::move(event));
+      }
       std::int64_t micros = 0;
       if (name != "model-progress" || bytes.size() != sizeof micros) continue;
       std::memcpy(&micros, bytes.data(), sizeof micros);
@@ -478,6 +480,9 @@ class ServeOperator final : public Operator, public ServingView {
   Metric* no_model_metric_ = nullptr;
   Metric* errors_metric_ = nullptr;
   Metric* held_metric_ = nullptr;
+
+  std::optional<std::size_t> events_output_;
+  std::vector<ModelEvent> events_;  // not put out yet
 
   Timestamp progress_ = kMinTimestamp;  // event time: how far the model stream has come
   std::vector<Slot*> holding_;          // slots with held records

@@ -22,6 +22,7 @@ struct StoredVersion {
   ModelDigest digest{};
   std::uint64_t bytes = 0;  ///< of the model
   bool in_blob_store = false;
+  std::uint64_t memory_bytes = 0;  ///< of the loaded model
   Timestamp effective_at = kMinTimestamp;
   ModelState state = ModelState::kReceived;
   Timestamp since = kMinTimestamp;  ///< wall-clock time of entering `state`
@@ -50,7 +51,9 @@ struct TimelineEntry {
 /// State `current-model`.
 struct KeyModels {
   std::uint64_t next_sequence = 1;
-  std::uint64_t current = 0;               ///< sequence of the current version; 0: none
+  std::uint64_t current = 0;  ///< sequence of the current version; 0: none
+  std::uint64_t chosen = 0;   ///< the same, but while `paused` of the version that waits
+  bool paused = false;
   std::uint64_t current_since = 0;         ///< sequence of the model or order that made it so
   Timestamp current_from = kMinTimestamp;  ///< kEventTime: the timeline entry that made it so
   std::uint64_t retired_before = 0;        ///< as in NameHistory, for all names

@@ -24,6 +24,8 @@ class LatencyHistogram {
       widen(bucket);
     counts_[bucket - first_] += count;
   }
+  /// Adds what `other` has counted.
+  void merge(const LatencyHistogram& other);
   /// The value below or at which a share of `quantile` (0 to 1) of all lies: the upper end of its bucket; 0 when empty.
   [[nodiscard]] std::int64_t quantile(double quantile) const noexcept;
   [[nodiscard]] std::uint64_t total() const noexcept;
@@ -78,6 +80,8 @@ struct VersionStatistics {
     total_ns += elapsed_ns;
     latency.add(each, records);
   }
+  /// Adds what another counted of the same version.
+  void merge(const VersionStatistics& other);
   void weir_json(JsonWriter& json) const;
 };
 
@@ -93,6 +97,8 @@ struct KeyStatistics {
       return versions[hint];
     return find_or_add(model, hint, keep);
   }
+  /// Adds what another counted of the same key, keeping at most `keep` versions: those used last.
+  void merge(const KeyStatistics& other, std::size_t keep);
   /// of() without the hint.
   VersionStatistics& find_or_add(const ModelId& model, std::uint32_t& hint, std::size_t keep);
   void weir_json(JsonWriter& json) const;

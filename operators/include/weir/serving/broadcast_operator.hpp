@@ -1,0 +1,678 @@
+#pragma once
+/// BroadcastServeOperator: the task side of BroadcastServeModel. Input 0 is records in any order of keys, input 1 the
+/// models, partitioned by key.
+///
+/// The task that owns a key moves its models through their lives (ModelLifecycle, as in ServeOperator) and publishes
+/// them on the ModelBoard, which all tasks share; any task scores records of any key with what the board says.
+
+#include <algorithm>
+#include <cstring>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <weir/hash.hpp>
+#include <weir/json.hpp>
+#include <weir/operator.hpp>
+#include <weir/serving/batch_scorer.hpp>
+#include <weir/serving/held_records.hpp>
+#include <weir/serving/key_slots.hpp>
+#include <weir/serving/model_board.hpp>
+#include <weir/serving/model_lifecycle.hpp>
+#include <weir/serving/serving_statistics.hpp>
+#include <weir/serving/serving_view.hpp>
+#include <weir/serving/side_batch.hpp>
+#include <weir/value_table.hpp>
+
+namespace weir::serving {
+
+template <class T, class K, class RecordKey, class ModelKey>
+class BroadcastServeOperator final : public Operator, public ServingView {
+  static constexpr bool kCanHold = Serializable<T> && std::is_default_constructible_v<T>;
+  static constexpr std::size_t kRecords = 0;
+  static constexpr std::size_t kModels = 1;
+
+  // A key this task owns.
+  struct OwnedSlot : ModelSlot {
+    OwnedSlot(std::uint64_t of_hash, const K& of_key) : ModelSlot(weir::key_text(of_key)), key(of_key), hash(of_hash) {}
+    K key;
+    std::uint64_t hash;
+    std::map<std::uint64_t, BoardModelPtr> posted;  // by sequence
+    BoardModelPtr current_posted;
+  };
+  // This task's own working memory beside a model of the board.
+  struct LocalVersion : ModelVersion {
+    BoardModelPtr model;
+  };
+  // A key whose records come by.
+  struct LocalSlot : ModelSlot {
+    LocalSlot(std::uint64_t of_hash, const K& of_key) : ModelSlot(weir::key_text(of_key)), key(of_key), hash(of_hash) {}
+    K key;
+    std::uint64_t hash;
+    std::uint32_t owner = 0;
+    std::uint64_t table_version = 0;   // for which `posted` was looked up
+    const BoardKey* posted = nullptr;  // null: nothing is published of the key
+    std::vector<std::unique_ptr<LocalVersion>> locals;
+    KeyStatistics* statistics = nullptr;  // in this task's share
+    std::map<HeldOrder, HeldRecord<T>> waiting;
+  };
+
+ public:
+  BroadcastServeOperator(ModelRuntimes runtimes, Features<T> features, ServeOptions options, RecordKey record_key,
+                         ModelKey model_key)
+      : record_key_(std::move(record_key)),
+        model_key_(std::move(model_key)),
+        lifecycle_(all_loaded(std::move(options)), std::move(runtimes), features.schema()),
+        options_(lifecycle_.options()),
+        scorer_(std::move(features), options_) {}
+
+  Status open(OperatorContext& context) override {
+    WEIR_RETURN_IF_ERROR(check_serve_options(options_, kCanHold));
+    context_ = &context;
+    waker_ = context.waker();
+    no_model_metric_ = &context.described_metric("records_without_model_total", {"records that met no model", {}});
+    errors_metric_ = &context.described_metric("scoring_errors_total", {"records a model could not score", {}});
+    held_metric_ = &context.described_metric("records_held", {"records that wait for a model", {}});
+    events_output_ = context.side_output(kModelEvents.name);
+    lifecycle_.collect_events(events_output_.has_value());
+    board_ = std::static_pointer_cast<ModelBoard>(
+        context.shared([&] { return std::make_shared<ModelBoard>(context.parallelism()); }));
+    board_->join(context.task_index(), waker_);
+    share_ = &board_->share(context.task_index());
+    WEIR_RETURN_IF_ERROR(lifecycle_.open(context));
+    models_ = &context.state().emplace<ValueTable<K, KeyModels>>(nullptr, StateOptions{"current-model", true});
+    swaps_ = &context.state().emplace<ValueTable<K, SwapLog>>(nullptr, StateOptions{"swap-log", true});
+    if (context.is_restored()) WEIR_RETURN_IF_ERROR(restore());
+    store();
+    return {};
+  }
+
+  void process(std::size_t input, BatchPtr& batch, Outbox& out) override {
+    adopt_initial();
+    if (input == kModels) {
+      take_models(static_cast<Batch<ModelRecord>&>(*batch));
+    } else if (release(out)) {
+      take_records(static_cast<Batch<T>&>(*batch), out);
+    }
+    store();
+    put_events(out);
+  }
+
+  PollResult poll(Outbox& out) override {
+    adopt_initial();
+    bool progress = lifecycle_.poll();
+    progress = note_first_uses() || progress;
+    const std::size_t held = held_count_;
+    release_due_ = held != 0;
+    release(out);
+    progress = progress || held_count_ != held;
+    store();
+    put_events(out);
+    return progress ? PollResult::kProgress : PollResult::kIdle;
+  }
+
+  bool on_timer_tick(Timestamp /*now*/, Outbox& out) override {
+    poll(out);
+    return true;
+  }
+
+  void on_barrier(std::uint64_t barrier) override {
+    if (event_time()) return;
+    initial_taken_ = true;
+    adopt(board_->at_barrier(barrier));
+  }
+
+  bool counts_for_watermark(std::size_t input) const noexcept override { return input == kRecords || event_time(); }
+
+  void on_input_watermark(std::size_t input, Timestamp watermark) override {
+    if (input == kModels && event_time()) set_progress(watermark);
+  }
+
+  bool on_watermark(Timestamp watermark, Outbox& out) override {
+    if (!event_time()) return true;
+    set_progress(watermark);  // ahead of the model stream's own only when that stream is idle
+    poll(out);
+    const HeldOrder end = watermark == kMaxTimestamp ? kAfterHeld : HeldOrder{watermark + Duration{1}, 0};
+    for (const LocalSlot* slot : holding_)
+      if (slot->waiting.begin()->first < end) return false;
+    board_->note_watermark(context_->task_index(), watermark);
+    return true;
+  }
+
+  bool on_end(Outbox& out) override {
+    poll(out);
+    if (lifecycle_.settled()) board_->note_settled(context_->task_index());
+    if (held_count_ == 0) return lifecycle_.settled() && events_.empty();
+    if (!board_->all_settled()) return false;
+    // No record comes any more: those that wait get what there is at last.
+    if (!event_time()) adopt(board_->latest());
+    ending_ = release_due_ = true;
+    release(out);
+    return held_count_ == 0;
+  }
+
+  void snapshot(SnapshotBuilder& builder) override {
+    const std::int64_t micros = progress_.time_since_epoch().count();
+    builder.put("model-progress", std::string(reinterpret_cast<const char*>(&micros), sizeof micros));
+    for (const ModelEvent& event : events_) builder.put("model-event", serialize(event));  // no room for them yet
+    std::string bytes;
+    ByteWriter writer(bytes);
+    {
+      const std::lock_guard lock(share_->mutex);
+      writer.varint(share_->by_key.size());
+      for (const auto& [text, statistics] : share_->by_key) {
+        writer.sized(text);
+        Serde<KeyStatistics>::write(writer, statistics);
+      }
+    }
+    builder.put("statistics", std::move(bytes));
+    if constexpr (kCanHold) {
+      for (const LocalSlot* slot : holding_) {
+        for (const auto& [order, held] : slot->waiting) {
+          std::string record;
+          ByteWriter held_writer(record);
+          Serde<K>::write(held_writer, slot->key);
+          Serde<Timestamp>::write(held_writer, order.first);
+          held.weir_write(held_writer);
+          builder.put("held", std::move(record));
+        }
+      }
+    }
+  }
+
+  Status list_models(JsonWriter& json, std::string_view prefix, std::size_t limit, std::string& cursor) override {
+    return models_->list_json(json, prefix, limit, cursor);
+  }
+
+  Result<std::string> show_models(std::string_view text, std::int64_t version) override {
+    WEIR_ASSIGN_OR_RETURN(const K key, parse_key<K>(text));
+    const std::uint64_t hash = hash_key(key);
+    if (owner_of(hash) != context_->task_index())
+      return Status::not_found("key '" + std::string(text) + "' belongs to another task");
+    const OwnedSlot* slot = owned_.find(hash, key);
+    KeyStatistics statistics = board_->statistics_of(weir::key_text(key), options_.keep_versions + 1);
+    if (slot == nullptr) {
+      if (statistics.no_model == 0)
+        return Status::not_found("no models and no records of key '" + std::string(text) + "'");
+      return show_key({}, std::move(statistics), {}, weir::key_text(key), 0, version);
+    }
+    return show_key(lifecycle_.view_of(*slot), std::move(statistics), slot->swaps, slot->key_text, 0, version);
+  }
+
+ private:
+  [[nodiscard]] bool event_time() const noexcept { return options_.effect == ModelEffect::kEventTime; }
+  [[nodiscard]] std::uint32_t owner_of(std::uint64_t hash) const {
+    return owner_of_key_group(key_group_of(hash, context_->max_parallelism()), context_->parallelism(),
+                              context_->max_parallelism());
+  }
+
+  LocalSlot& local_slot(std::uint64_t hash, const K& key) {
+    if (LocalSlot* slot = local_.find(hash, key)) [[likely]]
+      return *slot;
+    LocalSlot& slot = local_.add(hash, key);
+    slot.owner = owner_of(hash);
+    const std::lock_guard lock(share_->mutex);
+    slot.statistics = &share_->by_key[slot.key_text];
+    return slot;
+  }
+  OwnedSlot& owned_slot(std::uint64_t hash, const K& key) {
+    OwnedSlot* slot = owned_.find(hash, key);
+    return slot != nullptr ? *slot : owned_.add(hash, key);
+  }
+
+  // The board shares models between tasks: none is unloaded.
+  static ServeOptions all_loaded(ServeOptions options) {
+    options.model_memory_bytes = 0;
+    return options;
+  }
+
+  // ---- The owner's side.
+
+  void take_models(Batch<ModelRecord>& batch) {
+    for (; batch.cursor < batch.size() && lifecycle_.can_receive(); ++batch.cursor) {
+      ModelRecord& record = batch.records[batch.cursor];
+      const std::optional<Timestamp> time =
+          batch.timestamps.empty() ? std::nullopt : std::optional(batch.timestamps[batch.cursor]);
+      OwnedSlot& slot = owned_slot(batch.hashes[batch.cursor], std::invoke(model_key_, std::as_const(record)));
+      lifecycle_.receive(slot, std::move(record), time);
+    }
+  }
+
+  void set_progress(Timestamp watermark) {
+    if (watermark <= progress_) return;
+    progress_ = watermark;
+    lifecycle_.set_progress(watermark);
+    store();  // the models that came before it are on the board before it is
+    board_->set_progress(context_->task_index(), watermark);
+    board_->wake_all();
+  }
+
+  // Events of models go to the side output, as far as there is room.
+  void put_events(Outbox& out) {
+    if (!events_output_) return;
+    for (ModelEvent& event : lifecycle_.take_events()) events_.push_back(std::move(event));
+    std::size_t sent = 0;
+    for (; sent < events_.size() && out.room(*events_output_) != 0; ++sent)
+      out.batch<ModelEvent>(*events_output_).records.emplace(std::move(events_[sent]));
+    events_.erase(events_.begin(), events_.begin() + static_cast<std::ptrdiff_t>(sent));
+  }
+
+  // Writes what changed into state and onto the board.
+  void store() {
+    bool any_posted = false;
+    if (event_time()) follow_watermark();
+    for (ModelSlot* changed : lifecycle_.take_changed()) {
+      OwnedSlot& slot = static_cast<OwnedSlot&>(*changed);
+      if (slot.models_changed) models_->mutate(slot.key, slot.hash) = lifecycle_.state_of(slot);
+      if (slot.swaps_changed) swaps_->mutate(slot.key, slot.hash) = slot.swaps;
+      slot.models_changed = slot.swaps_changed = false;
+      any_posted = post(slot) || any_posted;
+    }
+    if (!any_posted) return;
+    if (!event_time()) context_->request_barrier();
+    board_->wake_all();
+  }
+
+  // Versions whose time has passed on all tasks have come into use, even when no record met them.
+  void follow_watermark() {
+    const Timestamp horizon = board_->least_watermark();
+    if (horizon <= horizon_) return;
+    horizon_ = horizon;
+    lifecycle_.set_horizon(horizon);
+    for (OwnedSlot& slot : owned_)
+      if (!slot.timeline.empty() && horizon < slot.blocked_from) lifecycle_.version_at(slot, horizon);
+  }
+
+  // The board's side of a version; made when there is none.
+  BoardModelPtr posted_of(OwnedSlot& slot, const ModelVersion* version) {
+    if (version == nullptr) return nullptr;
+    BoardModelPtr& model = slot.posted[version->facts.sequence];
+    if (!model) model = std::make_shared<BoardModel>(version->id, version->facts.sequence);
+    if (version->scorer != nullptr && model->state() == BoardModel::State::kLoading) model->set_ready(version->scorer);
+    return model;
+  }
+
+  // True when something is new for the other tasks.
+  bool post(OwnedSlot& slot) {
+    bool changed = false;
+    BoardKey key;
+    key.blocked_from = slot.blocked_from;
+    // Of restored versions one may have become ready, or may turn out not to load any more.
+    for (auto& [sequence, model] : slot.posted) {
+      if (model->state() != BoardModel::State::kLoading) continue;
+      const ModelVersion* version = find_version(slot, sequence);
+      if (version == nullptr)
+        model->set_failed();
+      else if (version->scorer != nullptr)
+        model->set_ready(version->scorer);
+      changed = changed || model->state() != BoardModel::State::kLoading;
+    }
+    if (event_time()) {
+      for (const TimelineEntry& entry : slot.timeline)
+        key.timeline.push_back(
+            {entry.effective_at, entry.sequence, posted_of(slot, find_version(slot, entry.version_sequence))});
+      changed = true;
+    } else {
+      key.current = posted_of(slot, slot.current);
+      changed = changed || key.current != slot.current_posted;
+      slot.current_posted = key.current;
+    }
+    std::erase_if(slot.posted, [&](const auto& entry) { return find_version(slot, entry.first) == nullptr; });
+    if (changed) board_->publish(slot.key_text, std::move(key));
+    return changed;
+  }
+
+  bool note_first_uses() {
+    const std::vector<FirstUse> uses = board_->take_first_uses(context_->task_index());
+    for (const FirstUse& use : uses) {
+      const Result<K> key = parse_key<K>(use.key_text);
+      OwnedSlot* slot = key.is_ok() ? owned_.find(hash_key(*key), *key) : nullptr;
+      if (slot == nullptr) continue;
+      if (event_time() && use.event_time < slot->blocked_from) lifecycle_.version_at(*slot, use.event_time);
+      ModelVersion* version = find_version(*slot, use.sequence);
+      if (version != nullptr && version == slot->current && version->awaits_first_record)
+        lifecycle_.note_first_record(*slot, *version, use.position, use.event_time);
+    }
+    return !uses.empty();
+  }
+
+  // ---- Every task's side.
+
+  // Before the first barrier: what was published while the operator was opened (after a restart), on all tasks alike.
+  void adopt_initial() {
+    if (event_time()) {
+      if (!table_ || table_->version != board_->version()) adopt(board_->latest());
+    } else if (!initial_taken_) {
+      initial_taken_ = true;
+      adopt(board_->initial());
+    }
+  }
+
+  void adopt(BoardTablePtr table) {
+    if (table == table_) return;
+    table_ = std::move(table);
+    if (held_count_ != 0) {
+      release_due_ = true;
+      waker_();
+    }
+  }
+
+  // What the adopted table says of the key: looked up once per table.
+  void look_at_table(LocalSlot& slot) {
+    slot.table_version = table_->version;
+    const auto found = table_->keys.find(slot.key_text);
+    slot.posted = found == table_->keys.end() ? nullptr : &found->second;
+    slot.cached_from = kMaxTimestamp;
+    slot.cached_until = kMinTimestamp;
+    std::erase_if(slot.locals, [&](const auto& local) { return !is_posted(slot, local->model); });
+    slot.current = slot.posted == nullptr ? nullptr : local_of(slot, slot.posted->current);
+  }
+  static bool is_posted(const LocalSlot& slot, const BoardModelPtr& model) {
+    if (slot.posted == nullptr) return false;
+    if (slot.posted->current == model) return true;
+    return std::any_of(slot.posted->timeline.begin(), slot.posted->timeline.end(),
+                       [&](const BoardEntry& entry) { return entry.model == model; });
+  }
+  LocalVersion* local_of(LocalSlot& slot, const BoardModelPtr& model) {
+    if (model == nullptr) return nullptr;
+    for (const auto& local : slot.locals)
+      if (local->model == model) return local.get();
+    LocalVersion& added = *slot.locals.emplace_back(std::make_unique<LocalVersion>());
+    added.model = model;
+    added.id = model->id();
+    return &added;
+  }
+  // May records be scored with it now? Fills in the scorer once it is there. A model that could not be loaded again
+  // after a restart counts as none.
+  bool usable(const LocalSlot& slot, ModelVersion*& version) {
+    if (version == nullptr || version->scorer != nullptr) [[likely]]
+      return true;
+    auto& local = static_cast<LocalVersion&>(*version);
+    switch (local.model->state()) {
+      case BoardModel::State::kLoading: return false;
+      case BoardModel::State::kFailed: version = nullptr; return true;
+      case BoardModel::State::kReady: break;
+    }
+    local.scorer = local.model->scorer();
+    for (const Field& output : local.scorer->outputs())
+      ++(output.type == FieldType::kNumber ? local.number_outputs : local.text_outputs);
+    local.awaits_first_record = true;
+    ModelLifecycle::attach_metrics(*context_, slot.key_text, local);
+    return true;
+  }
+
+  // Is it settled which version (null: none) scores the key's records, of this time in event-time mode?
+  bool decided(LocalSlot& slot, Timestamp time, ModelVersion*& version) {
+    if (slot.table_version != table_->version) [[unlikely]]
+      look_at_table(slot);
+    if (!event_time()) {
+      version = slot.current;
+      return usable(slot, version);
+    }
+    if (time > table_->progress[slot.owner]) return false;
+    if (time < slot.cached_from || time >= slot.cached_until) {
+      if (slot.posted != nullptr && time >= slot.posted->blocked_from) return false;
+      find_in_timeline(slot, time);
+    }
+    version = slot.cached;
+    return usable(slot, version);
+  }
+  void find_in_timeline(LocalSlot& slot, Timestamp time) {
+    slot.cached = nullptr;
+    slot.cached_from = kMinTimestamp;
+    slot.cached_until = kMaxTimestamp;
+    if (slot.posted == nullptr) return;
+    slot.cached_until = slot.posted->blocked_from;
+    for (const BoardEntry& entry : slot.posted->timeline) {
+      if (entry.effective_at > time) {
+        slot.cached_until = std::min(slot.cached_until, entry.effective_at);
+        return;
+      }
+      slot.cached = local_of(slot, entry.model);
+      slot.cached_from = entry.effective_at;
+    }
+  }
+
+  void take_records(Batch<T>& batch, Outbox& out) {
+    const std::size_t count = std::min(batch.remaining(), out.room());
+    const std::size_t first = batch.cursor;
+    slots_of_.resize(count);
+    versions_.resize(count);
+    selected_.clear();
+    std::size_t taken = 0;
+    for (; taken < count; ++taken) {
+      const std::size_t index = first + taken;
+      auto&& key = std::invoke(record_key_, std::as_const(batch.records[index]));
+      LocalSlot& slot = local_slot(hash_key(key), key);
+      const Timestamp time = time_of(batch, index);
+      ModelVersion* version = nullptr;
+      const bool is_decided = decided(slot, time, version);
+      // Those of its key that wait go first.
+      const bool must_wait = event_time()
+                                 ? !is_decided || (!slot.waiting.empty() && slot.waiting.begin()->first.first <= time)
+                                 : is_decided && version == nullptr && options_.no_model == NoModelPolicy::kHold;
+      if (must_wait) {
+        if (held_count_ >= options_.max_held_records && !(event_time() && context_->aligning())) break;
+        hold(slot, batch, index, event_time() ? time : kMinTimestamp);
+        continue;
+      }
+      if (!is_decided) break;  // its model is being loaded again after a restart
+      slots_of_[selected_.size()] = &slot;
+      versions_[selected_.size()] = version;
+      selected_.push_back(static_cast<std::uint32_t>(index));
+    }
+    batch.cursor += taken;
+    if (selected_.size() == taken) {
+      score(batch, first, taken, out);
+    } else {
+      side_.clear();
+      batch.move_selected(selected_.data(), selected_.size(), side_);
+      score(side_, 0, selected_.size(), out);
+    }
+    if (taken < count && held_count_ >= options_.max_held_records && !event_time()) answer_oldest(out);
+  }
+
+  void score(Batch<T>& batch, std::size_t first, std::size_t count, Outbox& out) {
+    if (count == 0) return;
+    const auto groups = scorer_.score(batch, first, count, slots_of_.data(), versions_.data(), context_->clock(),
+                                      out.batch<Scored<T>>());
+    const std::lock_guard lock(share_->mutex);
+    if (scorer_.without_model() != 0) [[unlikely]] {
+      for (std::size_t i = 0; i < count; ++i)
+        if (versions_[i] == nullptr) ++static_cast<LocalSlot&>(*slots_of_[i]).statistics->no_model;
+      no_model_metric_->add(static_cast<std::int64_t>(scorer_.without_model()));
+    }
+    if (groups.empty()) return;
+    const Timestamp now = context_->clock().now();
+    for (const ScoredGroup& group : groups) {
+      LocalSlot& slot = static_cast<LocalSlot&>(*group.slot);
+      LocalVersion& version = static_cast<LocalVersion&>(*group.version);
+      slot.statistics->of(version.id, version.statistics_hint, options_.keep_versions + 1)
+          .add(group.rows, group.failed, group.elapsed_ns, now);
+      version.records_metric->add(group.rows);
+      if (group.failed != 0) {
+        errors_metric_->add(group.failed);
+        version.errors_metric->add(group.failed);
+      }
+      if (!version.awaits_first_record) [[likely]]
+        continue;
+      version.awaits_first_record = false;
+      if (!version.model->claim_first_use()) continue;
+      const std::size_t index = first + group.first_record;
+      board_->note_first_use(
+          slot.owner, {slot.key_text, version.model->sequence(), position_of(batch, index), time_of(batch, index)});
+    }
+  }
+
+  // ---- Records that wait.
+
+  void hold(LocalSlot& slot, Batch<T>& batch, std::size_t index, Timestamp order) {
+    if constexpr (kCanHold) {
+      put_held(slot, order, {std::move(batch.records[index]), time_of(batch, index), position_of(batch, index)});
+    }
+  }
+  void put_held(LocalSlot& slot, Timestamp order, HeldRecord<T> held) {
+    if (slot.waiting.empty()) holding_.push_back(&slot);
+    slot.waiting.emplace(HeldOrder{order, next_held_++}, std::move(held));
+    held_metric_->set(static_cast<std::int64_t>(++held_count_));
+  }
+
+  // kHold, and no room: the oldest of all is answered without a model.
+  void answer_oldest(Outbox& out) {
+    if (out.room() == 0 || holding_.empty()) return;
+    LocalSlot& slot = **std::min_element(holding_.begin(), holding_.end(), [](const LocalSlot* a, const LocalSlot* b) {
+      return a->waiting.begin()->first.second < b->waiting.begin()->first.second;
+    });
+    side_.clear();
+    slots_of_.assign(1, &slot);
+    versions_.assign(1, nullptr);
+    take_first_held(slot);
+    drop_unknown_columns(side_);
+    score(side_, 0, 1, out);
+  }
+  void take_first_held(LocalSlot& slot) {
+    auto node = slot.waiting.extract(slot.waiting.begin());
+    HeldRecord<T>& held = node.mapped();
+    add_record(side_, std::move(held.record), held.event_time, held.position);
+    if (slot.waiting.empty()) std::erase(holding_, &slot);
+    held_metric_->set(static_cast<std::int64_t>(--held_count_));
+  }
+
+  // Lets go of those whose time has come. False when the outbox filled up before all had left.
+  bool release(Outbox& out) {
+    while (release_due_) {
+      const std::size_t room = out.room();
+      if (room == 0) return false;
+      side_.clear();
+      slots_of_.resize(room);
+      versions_.resize(room);
+      std::size_t count = 0;
+      const std::vector<LocalSlot*> holding = holding_;  // take_first_held changes the list
+      for (LocalSlot* slot : holding) {
+        while (count < room && !slot->waiting.empty()) {
+          ModelVersion* version = nullptr;
+          if (!decided(*slot, slot->waiting.begin()->first.first, version)) break;
+          if (version == nullptr && !event_time() && !ending_) break;
+          slots_of_[count] = slot;
+          versions_[count++] = version;
+          take_first_held(*slot);
+        }
+      }
+      if (count == 0) {
+        release_due_ = false;
+      } else {
+        drop_unknown_columns(side_);
+        score(side_, 0, count, out);
+      }
+    }
+    return true;
+  }
+
+  // ---- After a restart.
+
+  Status restore() {
+    Timestamp progress = kMaxTimestamp;
+    bool is_known = false;
+    std::uint64_t held = 0;
+    for (const auto& [name, bytes] : context_->restored_entries()) {
+      if (name == "model-progress" && bytes.size() == sizeof(std::int64_t)) {
+        std::int64_t micros = 0;
+        std::memcpy(&micros, bytes.data(), sizeof micros);
+        progress = std::min(progress, Timestamp{Duration{micros}});
+        is_known = true;
+      } else if (name == "model-event" && context_->task_index() == 0 && events_output_) {
+        WEIR_ASSIGN_OR_RETURN(ModelEvent event, deserialize<ModelEvent>(bytes));
+        events_.push_back(std::move(event));
+      } else if (name == "statistics" && context_->task_index() == 0) {
+        WEIR_RETURN_IF_ERROR(restore_statistics(bytes));
+      } else if (name == "held" && held++ % context_->parallelism() == context_->task_index()) {
+        WEIR_RETURN_IF_ERROR(restore_held(bytes));
+      }
+    }
+    // A stream that had ended says so again; one that has not must not count as ended.
+    if (is_known && event_time() && progress != kMaxTimestamp) set_progress(progress);
+    std::vector<std::pair<K, KeyModels>> stored;
+    WEIR_RETURN_IF_ERROR(
+        models_->for_each([&](const K& key, const KeyModels& state) { stored.emplace_back(key, state); }));
+    for (auto& [key, state] : stored) {
+      const std::uint64_t hash = hash_key(key);
+      const SwapLog* log = swaps_->find(key, hash);
+      OwnedSlot& slot = owned_slot(hash, key);
+      lifecycle_.restore(slot, std::move(state), log == nullptr ? SwapLog{} : *log);
+      post(slot);
+    }
+    release_due_ = held_count_ != 0;
+    if (release_due_) waker_();
+    return {};
+  }
+
+  // All tasks' shares become the first task's: they are only ever added up.
+  Status restore_statistics(std::string_view bytes) {
+    ByteReader reader(bytes);
+    const std::lock_guard lock(share_->mutex);
+    for (std::uint64_t left = reader.varint(); left > 0 && reader.ok(); --left) {
+      const std::string text(reader.sized());
+      KeyStatistics statistics;
+      Serde<KeyStatistics>::read(reader, statistics);
+      if (reader.ok()) share_->by_key[text].merge(statistics, options_.keep_versions + 1);
+    }
+    if (!reader.ok()) return Status::data_loss("serving statistics in the checkpoint are malformed");
+    return {};
+  }
+  Status restore_held(std::string_view bytes) {
+    if constexpr (kCanHold) {
+      ByteReader reader(bytes);
+      K key{};
+      Timestamp order = kMinTimestamp;
+      HeldRecord<T> held;
+      Serde<K>::read(reader, key);
+      Serde<Timestamp>::read(reader, order);
+      held.weir_read(reader);
+      if (!reader.ok()) return Status::data_loss("a held record in the checkpoint is malformed");
+      put_held(local_slot(hash_key(key), key), order, std::move(held));
+    }
+    return {};
+  }
+
+  RecordKey record_key_;
+  ModelKey model_key_;
+  ModelLifecycle lifecycle_;
+  const ServeOptions& options_;
+  BatchScorer<T> scorer_;
+  OperatorContext* context_ = nullptr;
+  std::function<void()> waker_;
+  std::shared_ptr<ModelBoard> board_;
+  ModelBoard::Share* share_ = nullptr;
+  KeySlots<OwnedSlot, K> owned_;
+  KeySlots<LocalSlot, K> local_;
+  ValueTable<K, KeyModels>* models_ = nullptr;
+  ValueTable<K, SwapLog>* swaps_ = nullptr;
+  Metric* no_model_metric_ = nullptr;
+  Metric* errors_metric_ = nullptr;
+  Metric* held_metric_ = nullptr;
+
+  std::optional<std::size_t> events_output_;
+  std::vector<ModelEvent> events_;  // not put out yet
+
+  BoardTablePtr table_;  // what this task scores with
+  bool initial_taken_ = false;
+  Timestamp progress_ = kMinTimestamp;  // event time: how far this task has read its part of the model stream
+  Timestamp horizon_ = kMinTimestamp;
+  std::vector<LocalSlot*> holding_;  // slots with records that wait
+  std::size_t held_count_ = 0;
+  std::uint64_t next_held_ = 1;
+  bool release_due_ = false;
+  bool ending_ = false;
+
+  // Working memory.
+  std::vector<ModelSlot*> slots_of_;
+  std::vector<ModelVersion*> versions_;
+  std::vector<std::uint32_t> selected_;
+  Batch<T> side_;
+};
+
+}  // namespace weir::serving
