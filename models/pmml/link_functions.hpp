@@ -21,8 +21,8 @@ enum class Normalization : unsigned char {
   kCauchit
 };
 
-/// e^x of a float (x-mathContext): a power of the digits that a float e is written with. That is some 5e-8 off, and what
-/// the reference evaluator computes; models say how they want to be evaluated to get the same last digits.
+/// e^x of a float (x-mathContext): a power of the digits that a float e is written with. That is some 5e-8 off, and
+/// what the reference evaluator computes; models say how they want to be evaluated to get the same last digits.
 inline float exponential_float(float x) noexcept {
   return static_cast<float>(std::pow(2.7182817, static_cast<double>(x)));
 }
@@ -31,7 +31,8 @@ inline float exponential_float(float x) noexcept {
 inline float inverse_link_float(Normalization normalization, float y) noexcept {
   switch (normalization) {
     case Normalization::kLogit: return 1.0F / (1.0F + exponential_float(-y));
-    case Normalization::kProbit: return static_cast<float>(0.5 * std::erfc(-static_cast<double>(y) / 1.41421356237309504880));
+    case Normalization::kProbit:
+      return static_cast<float>(0.5 * std::erfc(-static_cast<double>(y) / 1.41421356237309504880));
     case Normalization::kCloglog: return 1.0F - exponential_float(-exponential_float(y));
     case Normalization::kExp: return exponential_float(y);
     case Normalization::kLoglog: return exponential_float(-exponential_float(-y));

@@ -92,7 +92,7 @@ Result<ModelRecord> record_of(const ModelParameters& parameters, std::string key
     }
   }
   if (const std::string time = get(parameters, "effective_at"); !time.empty()) {
-    WEIR_ASSIGN_OR_RETURN(record.effective_at, parse_effective_at(time));
+    WEIR_ASSIGN_OR_RETURN(record.effective_at, parse_event_time("effective_at", time));
   }
   record.created = system_clock().now();
   return record;
@@ -188,10 +188,10 @@ Result<ModelRecord> order_of(const HttpRequest& request, std::string key, ModelC
   return record;
 }
 
-Result<Timestamp> parse_effective_at(std::string_view text) {
+Result<Timestamp> parse_event_time(std::string_view what, std::string_view text) {
   std::int64_t micros = 0;
   if (parse_whole(text, micros)) return Timestamp{Duration{micros}};
-  const auto fault = Status::invalid_argument("effective_at is '" + std::string(text) +
+  const auto fault = Status::invalid_argument(std::string(what) + " is '" + std::string(text) +
                                               "': 2013-07-04T10:00:00Z, or microseconds since 1970");
   int year = 0;
   int month = 0;

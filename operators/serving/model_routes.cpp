@@ -11,6 +11,8 @@
 #include <weir/serving.hpp>
 #include <weir/serving/serving_view.hpp>
 
+#include "operators/serving/model_request.hpp"
+
 namespace weir::serving {
 namespace {
 
@@ -149,7 +151,7 @@ HttpResponse list_response(std::vector<Collection::Part>& parts, const JobContro
   return HttpResponse::json(json.take());
 }
 
-HttpResponse key_response(std::vector<Collection::Part>& parts, const JobControl& control) {
+HttpResponse key_response(std::vector<Collection::Part>& parts, const JobControl& control, std::string_view what) {
   JsonWriter json;
   json.begin_object();
   json.key("operators");
@@ -165,7 +167,7 @@ HttpResponse key_response(std::vector<Collection::Part>& parts, const JobControl
     json.begin_object();
     json.key("uid");
     json.string(part.uid);
-    json.key("serving");
+    json.key(what);
     json.raw(part.json);
     json.end_object();
   }
@@ -217,7 +219,40 @@ void show_models(const ServingRegistry& registry, JobControl& control, const Htt
     Status status = shown.status();
     collection.put(index, std::move(status), shown.is_ok() ? std::move(shown).value() : std::string(), true);
   };
-  ask_all(control, *uids, ask, std::move(reply), [&control](auto& parts) { return key_response(parts, control); });
+  ask_all(control, *uids, ask, std::move(reply),
+          [&control](auto& parts) { return key_response(parts, control, "serving"); });
+}
+
+Result<AuditQuestion> question_of(const HttpRequest& request) {
+  const std::string position = request.query_or("position", "");
+  const std::string time = request.query_or("time", "");
+  if (position.empty() == time.empty())
+    return Status::invalid_argument("ask for one record: by position= (in its source) or by time= (its event time)");
+  AuditQuestion question;
+  if (!time.empty()) {
+    WEIR_ASSIGN_OR_RETURN(question.time, parse_event_time("time", time));
+    return question;
+  }
+  std::uint64_t number = 0;
+  if (!parse_number(position, number))
+    return Status::invalid_argument("position is '" + position + "': a whole number, 0 and up");
+  question.position = number;
+  return question;
+}
+
+void audit(const ServingRegistry& registry, JobControl& control, const HttpRequest& request, HttpReply reply) {
+  const auto uids = registry.chosen(request);
+  if (!uids) return reply(HttpResponse::error(uids.status()));
+  const auto question = question_of(request);
+  if (!question) return reply(HttpResponse::error(question.status()));
+  const auto ask = [key = request.captures.at(0), question = *question](ServingView& view, Collection& collection,
+                                                                        std::size_t index) {
+    Result<std::string> shown = view.audit(key, question);
+    Status status = shown.status();
+    collection.put(index, std::move(status), shown.is_ok() ? std::move(shown).value() : std::string(), true);
+  };
+  ask_all(control, *uids, ask, std::move(reply),
+          [&control](auto& parts) { return key_response(parts, control, "audit"); });
 }
 
 }  // namespace
@@ -231,9 +266,13 @@ std::vector<HttpRoute> model_routes(const std::string& uid, JobControl& control)
   const auto show = [registry, &control](const HttpRequest& request, HttpReply reply) {
     show_models(*registry, control, request, std::move(reply));
   };
+  const auto ask = [registry, &control](const HttpRequest& request, HttpReply reply) {
+    audit(*registry, control, request, std::move(reply));
+  };
   return {{"GET", "/v1/models", list, 1},
           {"GET", "/v1/models/{key}", show, 1},
-          {"GET", "/v1/models/{key}/{version}", show, 1}};
+          {"GET", "/v1/models/{key}/{version}", show, 1},
+          {"GET", "/v1/audit/{key}", ask, 1}};
 }
 
 }  // namespace weir::serving

@@ -120,12 +120,12 @@ TEST(ModelOrder, TakesNameVersionAndTime) {
 }
 
 TEST(EffectiveAt, IsADateOrMicroseconds) {
-  EXPECT_EQ(format_timestamp(*parse_effective_at("2013-07-04T10:00:00Z")), "2013-07-04T10:00:00Z");
-  EXPECT_EQ(parse_effective_at("1970-01-01T00:00:01.5Z")->time_since_epoch().count(), 1'500'000);
-  EXPECT_EQ(parse_effective_at("-12")->time_since_epoch().count(), -12);
+  EXPECT_EQ(format_timestamp(*parse_event_time("effective_at", "2013-07-04T10:00:00Z")), "2013-07-04T10:00:00Z");
+  EXPECT_EQ(parse_event_time("effective_at", "1970-01-01T00:00:01.5Z")->time_since_epoch().count(), 1'500'000);
+  EXPECT_EQ(parse_event_time("effective_at", "-12")->time_since_epoch().count(), -12);
   for (const char* wrong : {"", "2013-07-04", "2013-02-30T10:00:00Z", "2013-07-04T24:00:00Z", "2013-07-04T10:00:00",
                             "2013-07-04T10:00:00.Z", "2013-07-04T10:00:00.1234567Z", "2013-07-04T10:00:0Z", "x"}) {
-    EXPECT_FALSE(parse_effective_at(wrong).is_ok()) << wrong;
+    EXPECT_FALSE(parse_event_time("effective_at", wrong).is_ok()) << wrong;
   }
 }
 

@@ -191,6 +191,12 @@ TEST(ServeModelInAJob, ModelPublishedOverHttpIsShownRolledBackAndRetired) {
   EXPECT_EQ(wait_for("/v1/models/JFK", R"("current":null)"), "found");
   EXPECT_EQ(wait_for("/v1/models", R"("key":"JFK")"), "found");
   EXPECT_EQ(client.get("/v1/models?uid=nothing")->status, 404);
+  EXPECT_EQ(wait_for("/v1/audit/JFK?position=1000", R"("exact":false)"), "found") << "the key is retired";
+  EXPECT_EQ(client.get("/v1/audit/JFK")->status, 400);
+  EXPECT_EQ(client.get("/v1/audit/JFK?position=1&time=2")->status, 400);
+  EXPECT_EQ(client.get("/v1/audit/JFK?position=-1")->status, 400);
+  EXPECT_EQ(client.get("/v1/audit/JFK?time=yesterday")->status, 400);
+  EXPECT_EQ(client.get("/v1/audit/nobody?position=1")->status, 404);
   EXPECT_EQ(client.get("/v1/models/JFK/x")->status, 400);
   EXPECT_EQ(wait_for("/v1/models/JFK", R"("usage":1)"), "found") << "the held record was scored by the first model";
   ASSERT_TRUE(job->stop().is_ok());

@@ -203,6 +203,14 @@ class BroadcastServeOperator final : public Operator, public ServingView {
     return show_key(lifecycle_.view_of(*slot), std::move(statistics), slot->swaps, slot->key_text, 0, version);
   }
 
+  Result<std::string> audit(std::string_view text, const AuditQuestion& question) override {
+    WEIR_ASSIGN_OR_RETURN(const K key, parse_key<K>(text));
+    const OwnedSlot* slot = owned_.find(hash_key(key), key);
+    if (slot == nullptr) return Status::not_found("no models of key '" + std::string(text) + "' on this task");
+    return audit_json(slot->key_text, slot->swaps, question,
+                      {.by_event_time = event_time(), .one_order = context_->parallelism() == 1});
+  }
+
  private:
   [[nodiscard]] bool event_time() const noexcept { return options_.effect == ModelEffect::kEventTime; }
   [[nodiscard]] std::uint32_t owner_of(std::uint64_t hash) const {

@@ -147,6 +147,13 @@ class ServeOperator final : public Operator, public ServingView {
                     slot->held, version);
   }
 
+  Result<std::string> audit(std::string_view text, const AuditQuestion& question) override {
+    WEIR_ASSIGN_OR_RETURN(const K key, parse_key<K>(text));
+    const Slot* slot = slots_.find(hash_key(key), key);
+    if (slot == nullptr) return Status::not_found("no models and no records of key '" + std::string(text) + "'");
+    return audit_json(slot->key_text, slot->swaps, question, {.by_event_time = event_time()});
+  }
+
  private:
   [[nodiscard]] bool event_time() const noexcept { return options_.effect == ModelEffect::kEventTime; }
 

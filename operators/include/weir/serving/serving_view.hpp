@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include <weir/result.hpp>
+#include <weir/serving/audit.hpp>
 #include <weir/serving/serving_state.hpp>
 #include <weir/serving/serving_statistics.hpp>
 
@@ -25,6 +26,11 @@ class ServingView {
   /// has never heard of it. A version other than 0 narrows `versions`, `pending`, `refused` and `statistics` to it;
   /// kNotFound when there is none.
   virtual Result<std::string> show_models(std::string_view key_text, std::int64_t version) = 0;
+  /// Which version scored a record of the key, see audit_json(). kNotFound when this task has never heard of the key.
+  /// kUnimplemented where no swap log is kept.
+  virtual Result<std::string> audit(std::string_view /*key_text*/, const AuditQuestion& /*question*/) {
+    return Status::unimplemented("this operator keeps no swap log");
+  }
 };
 
 /// The text of ServingView::show_models.
