@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "operators/serving/packed_directory.hpp"
 #include "operators/serving/open_beneath.hpp"
 
 namespace weir::serving {
@@ -15,6 +16,11 @@ Result<std::string> read_model_file(const std::string& location, const std::vect
   WEIR_ASSIGN_OR_RETURN(const OpenFile file, open_beneath(location, directories));
   struct stat facts {};
   if (::fstat(file.get(), &facts) != 0) return Status::from_errno(what, errno);
+  if (S_ISDIR(facts.st_mode)) {
+    // By what was opened, not by its name again.
+    Result<std::string> packed = pack_model_directory("/proc/self/fd/" + std::to_string(file.get()), max_bytes);
+    return packed.is_ok() ? std::move(packed) : packed.status().with_context(what);
+  }
   if (!S_ISREG(facts.st_mode)) return Status::invalid_argument(what + ": not a regular file");
   if (static_cast<std::uint64_t>(facts.st_size) > max_bytes) {
     return Status::resource_exhausted(what + ": " + std::to_string(facts.st_size) + " bytes, the limit is " +

@@ -1,5 +1,6 @@
 #pragma once
-/// Reading a model by its location: a regular file below a directory that was allowed (open_beneath.hpp).
+/// Reading a model by its location: a regular file below a directory that was allowed (open_beneath.hpp); or a
+/// directory, as a tar (packed_directory.hpp).
 
 #include <string>
 #include <vector>
