@@ -98,55 +98,60 @@ class Reader {
     std::string input;
     std::string output;
     std::string type;
-    std::vector<std::string> labels;
-    TreeCheck trees;
+    Lists lists;
     Wire wire(bytes);
     while (wire.next()) {
       if (wire.is_bytes(1) && input.empty()) input = wire.bytes();
       if (wire.is_bytes(2) && output.empty()) output = wire.bytes();
       if (wire.is_bytes(4)) type = wire.bytes();
-      if (wire.is_bytes(5)) attribute(wire.bytes(), depth, labels, trees);
+      if (wire.is_bytes(5)) attribute(wire.bytes(), depth, lists);
     }
     require(wire, "node");
-    if (type.starts_with("TreeEnsemble")) {
-      trees.check(output);
+    if (const std::int64_t features = check_lists(type, output, lists); features != 0) {
       std::int64_t& needed = document_.features_read[input];
-      needed = std::max(needed, trees.largest_feature() + 1);
+      needed = std::max(needed, features);
     }
-    if (labels.empty()) return;
-    if (type == "ZipMap") {
-      const bool are_numbers = labels_are_numbers_;
-      std::sort(labels.begin(), labels.end(), [&](const std::string& a, const std::string& b) {
-        return are_numbers ? std::stoll(a) < std::stoll(b) : a < b;
-      });
-      document_.maps[output] = labels;
-    } else if (type.ends_with("Classifier")) {
-      labels_differ_ = labels_differ_ || (!document_.labels.empty() && document_.labels != labels);
-      document_.labels = labels;
-    }
+    if (type == "ZipMap") document_.maps[output] = labels_of(lists, /*sorted=*/true);
+    if (!type.ends_with("Classifier")) return;
+    const std::vector<std::string> labels = labels_of(lists, /*sorted=*/false);
+    labels_differ_ = labels_differ_ || (!document_.labels.empty() && document_.labels != labels);
+    document_.labels = labels;
   }
 
-  void attribute(std::string_view bytes, int depth, std::vector<std::string>& labels, TreeCheck& trees) {
+  static std::vector<std::string> labels_of(const Lists& lists, bool sorted) {
+    std::vector<std::string> labels;
+    for (const char* name : {"classlabels_int64s", "classlabels_ints"}) {
+      std::vector<std::int64_t> numbers = lists.integers_of(name);
+      if (sorted) std::sort(numbers.begin(), numbers.end());
+      for (const std::int64_t number : numbers) labels.push_back(std::to_string(number));
+    }
+    if (const auto texts = lists.texts.find("classlabels_strings"); texts != lists.texts.end()) {
+      for (const std::string_view text : texts->second) labels.emplace_back(text);
+      if (sorted) std::sort(labels.begin(), labels.end());
+    }
+    return labels;
+  }
+
+  void attribute(std::string_view bytes, int depth, Lists& lists) {
     std::string name;
+    std::vector<std::int64_t> integers;
+    std::vector<std::string_view> texts;
+    std::size_t numbers = 0;
     Wire wire(bytes);
-    std::vector<std::int64_t> numbers;
-    std::vector<std::string_view> strings;
     while (wire.next()) {
       if (wire.is_bytes(1)) name = wire.bytes();
-      if (wire.is_bytes(5) || wire.is_bytes(10)) tensor(wire.bytes());
+      if (wire.is_number(3)) integers.push_back(wire.signed_number());
+      if (wire.is_bytes(5) || wire.is_bytes(10)) numbers += tensor(wire.bytes());
       if (wire.is_bytes(6) || wire.is_bytes(11)) graph(wire.bytes(), depth + 1);
-      if (wire.field() == 8) wire.each_number([&](std::int64_t number) { numbers.push_back(number); });
-      if (wire.is_bytes(9)) strings.push_back(wire.bytes());
+      if (wire.field() == 7) numbers += wire.bytes().size() / sizeof(float);
+      if (wire.field() == 8) wire.each_number([&](std::int64_t number) { integers.push_back(number); });
+      if (wire.is_bytes(9)) texts.push_back(wire.bytes());
       if (wire.is_bytes(22) || wire.is_bytes(23)) sparse_tensor(wire.bytes());
     }
     require(wire, "attribute");
-    if (name.starts_with("classlabels")) {
-      labels_are_numbers_ = strings.empty();
-      for (const std::int64_t number : numbers) labels.push_back(std::to_string(number));
-      for (const std::string_view text : strings) labels.emplace_back(text);
-    } else if (name.starts_with("nodes_")) {
-      trees.add(name, std::move(numbers), std::move(strings));
-    }
+    if (!integers.empty()) lists.integers[name] = std::move(integers);
+    if (!texts.empty()) lists.texts[name] = std::move(texts);
+    if (numbers != 0) lists.numbers[name] = numbers;
   }
 
   void sparse_tensor(std::string_view bytes) {
@@ -157,7 +162,7 @@ class Reader {
   }
 
   /// A tensor holds as many elements as its dimensions say: then memory is bounded by the size of the file.
-  void tensor(std::string_view bytes) {
+  std::size_t tensor(std::string_view bytes) {
     Wire wire(bytes);
     std::int64_t elements = 1;
     std::int64_t type = 0;
@@ -191,6 +196,7 @@ class Reader {
     if (size == 0 && std::max<std::uint64_t>(values, raw.size() * 2) < count) {
       throw Refusal("tensor '" + name + "' says it has " + std::to_string(count) + " elements, but holds fewer");
     }
+    return count;
   }
 
   static void count_values(Wire& wire, std::uint64_t& values) {
@@ -208,7 +214,6 @@ class Reader {
 
   Document document_;
   bool labels_differ_ = false;
-  bool labels_are_numbers_ = false;  // of the attribute read last
 };
 
 }  // namespace

@@ -147,7 +147,7 @@ std::unique_ptr<tensors::Graph> load_graph(const Api& api, const weir_load_reque
     const auto needed = document.features_read.find(input.name);
     const bool has_width = input.shape.size() == 2 && input.shape[1] >= 0;
     if (needed != document.features_read.end() && has_width && needed->second > input.shape[1]) {
-      throw Refusal("its trees read feature " + std::to_string(needed->second - 1) + " of input '" + input.name +
+      throw Refusal("it reads " + std::to_string(needed->second) + " features of input '" + input.name +
                     "', which has " + std::to_string(input.shape[1]));
     }
   }

@@ -146,6 +146,14 @@ std::vector<std::int64_t> OnnxRun::shape(std::size_t index) const {
   return shape;
 }
 
+std::size_t OnnxRun::elements(std::size_t index) const {
+  const Output& output = outputs_[index];
+  const std::vector<std::int64_t>& known = output.shape;
+  std::size_t product = 1;
+  for (const std::int64_t size : known.empty() ? shape(index) : known) product *= static_cast<std::size_t>(size);
+  return product;
+}
+
 std::string_view OnnxRun::text(std::size_t index, std::size_t element) {
   std::size_t length = 0;
   api_.check(api_->GetStringTensorElementLength(output_values_[index], element, &length));

@@ -20,6 +20,7 @@ class OnnxRun final : public tensors::Run {
   void set_text(std::size_t index, std::size_t element, std::string_view text) override;
   std::string execute() override;
   [[nodiscard]] std::vector<std::int64_t> shape(std::size_t index) const override;
+  [[nodiscard]] std::size_t elements(std::size_t index) const override;
   [[nodiscard]] const void* output(std::size_t index) const override { return outputs_[index].data; }
   [[nodiscard]] std::string_view text(std::size_t index, std::size_t element) override;
 

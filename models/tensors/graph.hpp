@@ -52,6 +52,7 @@ class Run {
   virtual std::string execute() = 0;
   /// Of a wanted output after a run; `index` counts the wanted ones.
   [[nodiscard]] virtual std::vector<std::int64_t> shape(std::size_t index) const = 0;
+  [[nodiscard]] virtual std::size_t elements(std::size_t index) const = 0;
   [[nodiscard]] virtual const void* output(std::size_t index) const = 0;
   [[nodiscard]] virtual std::string_view text(std::size_t index, std::size_t element) = 0;
 };

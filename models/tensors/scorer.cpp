@@ -118,7 +118,11 @@ void TensorScorer::score_rows(Workspace& workspace, const weir_rows& rows, std::
   if (count == 0) return;
   workspace.run->prepare(count);
   gather(workspace, rows, first, count, answers);
-  const std::string reason = workspace.run->execute();
+  std::string reason = workspace.run->execute();
+  for (std::size_t i = 0; reason.empty() && i < outputs_.size(); ++i) {
+    if (workspace.run->elements(i) == count * output_widths_[i]) continue;
+    reason = "output '" + graph_.outputs[outputs_[i]].name + "' has another shape than at load";
+  }
   if (reason.empty()) [[likely]]
     return scatter(workspace, first, count, answers);
   if (count == 1) {
