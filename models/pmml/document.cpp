@@ -145,7 +145,7 @@ class DocumentBuilder {
     if (!failure_.is_ok()) return;
     if (++depth_ > kMaxDepth) return fail_bound("elements nest deeper than " + std::to_string(kMaxDepth));
     const std::string_view name = local_name(raw_name);
-    if (ignored_depth_ > 0 || is_ignored(name)) {
+    if (ignored_depth_ > 0 || (is_ignored(name) && !has_meaning(name))) {
       ++ignored_depth_;
       return;
     }
@@ -230,6 +230,11 @@ class DocumentBuilder {
     encoding->convert = nullptr;
     encoding->release = nullptr;
     return XML_STATUS_OK;
+  }
+
+  // Up to PMML 4.1 there was no place for an input's distribution but an Extension.
+  [[nodiscard]] bool has_meaning(std::string_view name) const {
+    return name == "Extension" && !open_.empty() && Element(&document_, open_.back().index).is("BayesInput");
   }
 
   struct Open {

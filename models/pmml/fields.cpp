@@ -154,6 +154,10 @@ void compile_mining_schema(ModelBuild& build, bool top, Scope& parent) {
         continue;
       }
       treatment.type = known->second.type;
+      const std::string_view op = at.attribute_or("optype", "");
+      if (op == "continuous") treatment.type.op = OpType::kContinuous;
+      if (op == "categorical") treatment.type.op = OpType::kCategorical;
+      if (op == "ordinal") treatment.type.op = OpType::kOrdinal;
       read_data_field(compiler, known->second, treatment);
       read_mining_field(compiler, at, treatment);
       settle(treatment);

@@ -6,6 +6,7 @@
 #include <array>
 
 #include "models/pmml/compiler.hpp"
+#include "models/pmml/unused_fields.hpp"
 
 namespace weir::pmml {
 namespace {
@@ -27,7 +28,7 @@ struct Builtin {
 
 constexpr std::size_t kAny = 60'000;
 
-constexpr std::array<Builtin, 60> kBuiltins = {{
+constexpr std::array<Builtin, 51> kBuiltins = {{
     {"+", 2, 2, Op::kAdd, Rule::kCommon},
     {"-", 2, 2, Op::kSubtract, Rule::kCommon},
     {"*", 2, 2, Op::kMultiply, Rule::kCommon},
@@ -40,23 +41,18 @@ constexpr std::array<Builtin, 60> kBuiltins = {{
     {"product", 1, kAny, Op::kProduct, Rule::kCommon},
     {"log10", 1, 1, Op::kLog10, Rule::kDouble},
     {"ln", 1, 1, Op::kLn, Rule::kDouble},
-    {"x-log10", 1, 1, Op::kLog10, Rule::kDouble},
     {"ln1p", 1, 1, Op::kLn1p, Rule::kDouble},
-    {"x-ln1p", 1, 1, Op::kLn1p, Rule::kDouble},
     {"sqrt", 1, 1, Op::kSqrt, Rule::kDouble},
     {"abs", 1, 1, Op::kAbs, Rule::kSame},
     {"exp", 1, 1, Op::kExp, Rule::kDouble},
     {"expm1", 1, 1, Op::kExpm1, Rule::kDouble},
-    {"x-expm1", 1, 1, Op::kExpm1, Rule::kDouble},
     {"pow", 2, 2, Op::kPow, Rule::kCommon},
     {"threshold", 2, 2, Op::kThreshold, Rule::kCommon},
     {"floor", 1, 1, Op::kFloor, Rule::kSame},
     {"ceil", 1, 1, Op::kCeil, Rule::kSame},
     {"round", 1, 1, Op::kRound, Rule::kSame},
     {"rint", 1, 1, Op::kRint, Rule::kSame},
-    {"x-rint", 1, 1, Op::kRint, Rule::kSame},
     {"modulo", 2, 2, Op::kModulo, Rule::kCommon},
-    {"x-modulo", 2, 2, Op::kModulo, Rule::kCommon},
     {"sin", 1, 1, Op::kSin, Rule::kDouble},
     {"cos", 1, 1, Op::kCos, Rule::kDouble},
     {"tan", 1, 1, Op::kTan, Rule::kDouble},
@@ -64,12 +60,10 @@ constexpr std::array<Builtin, 60> kBuiltins = {{
     {"acos", 1, 1, Op::kAcos, Rule::kDouble},
     {"atan", 1, 1, Op::kAtan, Rule::kDouble},
     {"atan2", 2, 2, Op::kAtan2, Rule::kDouble},
-    {"x-atan2", 2, 2, Op::kAtan2, Rule::kDouble},
     {"sinh", 1, 1, Op::kSinh, Rule::kDouble},
     {"cosh", 1, 1, Op::kCosh, Rule::kDouble},
     {"tanh", 1, 1, Op::kTanh, Rule::kDouble},
     {"hypot", 2, 2, Op::kHypot, Rule::kDouble},
-    {"x-hypot", 2, 2, Op::kHypot, Rule::kDouble},
     {"erf", 1, 1, Op::kErf, Rule::kDouble},
     {"normalCDF", 3, 3, Op::kNormalCdf, Rule::kDouble},
     {"normalPDF", 3, 3, Op::kNormalPdf, Rule::kDouble},
@@ -87,8 +81,6 @@ constexpr std::array<Builtin, 60> kBuiltins = {{
     {"not", 1, 1, Op::kNot, Rule::kBoolean},
     {"isIn", 2, kAny, Op::kIsIn, Rule::kBoolean},
     {"isNotIn", 2, kAny, Op::kIsNotIn, Rule::kBoolean},
-    {"x-and", 2, kAny, Op::kAnd, Rule::kBoolean},
-    {"x-or", 2, kAny, Op::kOr, Rule::kBoolean},
 }};
 
 struct Comparison {
@@ -123,6 +115,28 @@ std::vector<std::uint32_t> slots_of(const std::vector<Operand>& operands) {
 }
 
 }  // namespace
+
+bool is_builtin_function(std::string_view name) {
+  if (name.starts_with("x-")) name.remove_prefix(2);
+  static constexpr std::array<std::string_view, 14> kOthers = {"if",
+                                                               "uppercase",
+                                                               "lowercase",
+                                                               "trimBlanks",
+                                                               "substring",
+                                                               "concat",
+                                                               "replace",
+                                                               "matches",
+                                                               "stringLength",
+                                                               "formatNumber",
+                                                               "formatDatetime",
+                                                               "dateDaysSinceYear",
+                                                               "dateSecondsSinceYear",
+                                                               "dateSecondsSinceMidnight"};
+  const auto named = [name](const auto& at) { return at.name == name; };
+  return std::any_of(kBuiltins.begin(), kBuiltins.end(), named) ||
+         std::any_of(kComparisons.begin(), kComparisons.end(), named) ||
+         std::find(kOthers.begin(), kOthers.end(), name) != kOthers.end();
+}
 
 void Compiler::define_functions(Element holder) {
   for (const Element at : holder) {
@@ -262,6 +276,8 @@ Operand Compiler::apply_comparison(Element at, std::string_view function, Op op,
 
 Operand Compiler::apply_builtin(Element at, std::string_view function, std::vector<Operand>& arguments,
                                 BlockBuilder& block) {
+  // Vendors wrote functions of later versions as x-name.
+  if (function.starts_with("x-")) function.remove_prefix(2);
   const auto* comparison =
       std::find_if(kComparisons.begin(), kComparisons.end(), [&](const Comparison& c) { return c.name == function; });
   if (comparison != kComparisons.end()) {

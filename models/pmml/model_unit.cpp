@@ -1,4 +1,5 @@
 #include "models/pmml/model_unit.hpp"
+#include "models/pmml/unused_fields.hpp"
 
 #include <algorithm>
 #include <array>
@@ -102,10 +103,14 @@ std::unique_ptr<ModelUnit> compile_model(Element at, Scope& parent, DocumentCont
     unit->evaluator = compile_scorecard(build);
   else
     compiler.problems().unsupported(at, "", "model kind " + std::string(name));
-  if (unit->evaluator == nullptr) return nullptr;
-  if (top) unit->evaluator = make_fast_tree(std::move(unit->evaluator), unit->answer, compiler);
-  compile_targets(build);
-  compile_outputs(build);
+  const bool compiled = unit->evaluator != nullptr;
+  if (compiled) {
+    if (top) unit->evaluator = make_fast_tree(std::move(unit->evaluator), unit->answer, compiler);
+    compile_targets(build);
+    compile_outputs(build);
+  }
+  if (const Element local = at.child("LocalTransformations")) check_unused_fields(local, scope, document);
+  if (!compiled) return nullptr;
   unit->bare = unit->treatments.empty() && unit->prologue.code.empty() && unit->epilogue.code.empty();
   return unit;
 }

@@ -142,7 +142,10 @@ class NaiveBayesCompiler {
     const Element derived = at.child("DerivedField");
     const Operand value = derived ? compiler_.derived(derived, build_.scope, block)
                                   : compiler_.field(compiler_.required(at, "fieldName"), build_.scope, at, "fieldName");
-    if (const Element stats = at.child("TargetValueStats")) return read_distributions(at, stats, value);
+    Element stats = at.child("TargetValueStats");
+    if (const Element extension = at.child("Extension"); !stats && extension)
+      stats = extension.child("TargetValueStats");
+    if (stats) return read_distributions(at, stats, value);
     CountedInput input;
     ValueMap rows(1, kMissing);
     std::vector<std::vector<double>> counts;

@@ -5,6 +5,7 @@
 #include <weir/model.hpp>
 
 #include "models/pmml/pmml_model.hpp"
+#include "models/pmml/unused_fields.hpp"
 
 namespace weir {
 namespace pmml {
@@ -98,6 +99,8 @@ Result<std::shared_ptr<const Model>> load_document(std::string_view bytes, const
     return problems.to_status();
   }
   compiled->unit = compile_model(model, global, document, true, nullptr);
+  if (const Element dictionary = root.child("TransformationDictionary"))
+    check_unused_fields(dictionary, global, document);
   if (problems.any()) return problems.to_status();
   if (compiled->unit == nullptr) return Status::internal("load PMML: the model was not compiled, without a reason");
 

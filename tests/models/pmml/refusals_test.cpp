@@ -77,6 +77,26 @@ TEST(PmmlRefusal, Cycles) {
   EXPECT_TRUE(says(refusal(regression(table, function)), "calls itself"));
 }
 
+TEST(PmmlRefusal, WhatNothingReadsIsCheckedToo) {
+  const auto derived = [](const std::string& name, const std::string& inside) {
+    return "<DerivedField name=\"" + name + "\" optype=\"continuous\" dataType=\"double\">" + inside +
+           "</DerivedField>";
+  };
+  const auto with = [&](const std::string& inside) {
+    return refusal(regression(kTable, "<TransformationDictionary>" + inside + "</TransformationDictionary>"));
+  };
+  EXPECT_TRUE(says(with(derived("a", R"(<FieldRef field="nowhere"/>)")), "'nowhere' is not defined"));
+  EXPECT_TRUE(says(with(derived("a", R"(<Apply function="nofunction"><FieldRef field="x"/></Apply>)")), "nofunction"));
+  EXPECT_TRUE(says(with(derived("a", R"(<FieldRef field="b"/>)") + derived("b", R"(<FieldRef field="a"/>)")),
+                   "'a' depends on itself"));
+  // What weir does not support, and fields of the DataDictionary that the model does not list, do no harm there.
+  EXPECT_EQ(with(derived("a", R"(<Lag field="x"/>)") + derived("b", R"(<FieldRef field="y"/>)")), "");
+  std::string chain;
+  for (int i = 0; i < 20'000; ++i)
+    chain += derived("f" + std::to_string(i), "<FieldRef field=\"f" + std::to_string(i + 1) + "\"/>");
+  EXPECT_EQ(with(chain + derived("f20000", R"(<FieldRef field="x"/>)")), "");
+}
+
 TEST(PmmlRefusal, ADoublingChainOfFunctionsIsRefusedFast) {
   std::string dictionary = "<TransformationDictionary>";
   for (int i = 0; i < 26; ++i) {
