@@ -15,5 +15,6 @@ inline constexpr int kDiffers = 1;  ///< the answer is no: what was checked does
 inline constexpr int kCannot = 2;   ///< it could not be done; standard error says why
 
 void add_model_commands(CLI::App& app, int& result);
+void add_models_commands(CLI::App& app, int& result);
 
 }  // namespace weirctl

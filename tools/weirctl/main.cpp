@@ -9,6 +9,7 @@ int main(int argc, char** argv) {
   app.require_subcommand(1);
   int result = 0;
   weirctl::add_model_commands(app, result);
+  weirctl::add_models_commands(app, result);
   CLI11_PARSE(app, argc, argv);
   return result;
 }

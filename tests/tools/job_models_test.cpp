@@ -1,0 +1,186 @@
+#include "tools/weirctl/job_models.hpp"
+
+#include <filesystem>
+#include <fstream>
+#include <thread>
+
+#include <sys/stat.h>
+
+#include <gtest/gtest.h>
+
+#include <weir/memory_sink.hpp>
+#include <weir/memory_source.hpp>
+#include <weir/model_inbox.hpp>
+#include <weir/model_signature.hpp>
+#include <weir/pipeline.hpp>
+#include <weir/serving.hpp>
+
+#include "support/temporary_directory.hpp"
+
+namespace weirctl {
+namespace {
+
+using weir::testing_support::TemporaryDirectory;
+
+struct Reading {
+  std::string machine;
+  double temperature = 0;
+  double vibration = 0;
+};
+
+constexpr const char* kModels = "examples/serving/models/";
+
+// A job that serves, with a token, and takes models signed by one key only.
+class JobModels : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    ASSERT_TRUE(make_keys(private_key()).is_ok());
+    weir::Pipeline pipeline({.name = "machines"});
+    pipeline.serve_http({.token = "secret"});
+    auto readings = pipeline.from_source(weir::vector_source<Reading>({{"press", 1, 2}}))
+                        .uid("readings")
+                        .key_by([](const Reading& reading) { return reading.machine; });
+    auto models =
+        pipeline.from_source(weir::model_inbox_source()).uid("models").key_by([](const weir::ModelRecord& model) {
+          return model.key;
+        });
+    auto features = weir::features<Reading>()
+                        .number("temperature", [](const Reading& reading) { return reading.temperature; })
+                        .number("vibration", [](const Reading& reading) { return reading.vibration; });
+    weir::ServeOptions options;
+    options.signature_keys = {*weir::ModelPublicKey::read(private_key() + ".pub")};
+    readings.connect(models)
+        .co_process(weir::ServeModel<Reading>({weir::pmml_runtime()}, features, options))
+        .uid("risk")
+        .sink_to(weir::for_each_sink<weir::Scored<Reading>>([](const weir::Scored<Reading>&) {}))
+        .uid("risks");
+    auto started = pipeline.start();
+    ASSERT_TRUE(started.is_ok()) << started.status().to_string();
+    job_.emplace(std::move(*started));
+    client_.emplace(*JobClient::make("http://127.0.0.1:" + std::to_string(job_->http_port()), "secret"));
+  }
+  [[nodiscard]] std::string private_key() const { return directory_.file("key"); }
+  [[nodiscard]] Publication publication(const std::string& model, const std::string& version) const {
+    Publication publication;
+    publication.file = kModels + model;
+    publication.key = "press/1";
+    publication.name = "risk";
+    publication.version = version;
+    publication.private_key_file = private_key();
+    return publication;
+  }
+  Outcome publish_and_follow(const Publication& publication) {
+    const auto published = publish(*client_, publication);
+    EXPECT_TRUE(published.is_ok()) << published.status().to_string();
+    if (!published.is_ok()) return {};
+    EXPECT_EQ(published->key, publication.key);
+    EXPECT_EQ(published->sha256.size(), 64U);
+    const auto outcome = follow(*client_, *published, [] {
+      std::this_thread::yield();
+      return true;
+    });
+    EXPECT_TRUE(outcome.is_ok()) << outcome.status().to_string();
+    return outcome.is_ok() ? *outcome : Outcome{};
+  }
+  std::string state_of(std::int64_t version) {
+    const auto lines = versions(*client_, "press/1");
+    if (!lines.is_ok()) return lines.status().to_string();
+    for (const ModelLine& line : *lines)
+      if (line.version == version && line.state != "refused") return line.state;
+    return "unknown";
+  }
+  // Until a version is in a state: each answer is a whole state of the task, so this ends.
+  void wait_for(std::int64_t version, const std::string& state) {
+    while (state_of(version) != state && job_->status().state == weir::JobStatus::State::kRunning)
+      std::this_thread::yield();
+    EXPECT_EQ(state_of(version), state);
+  }
+
+  const TemporaryDirectory directory_;
+  std::optional<weir::Job> job_;
+  std::optional<JobClient> client_;
+};
+
+TEST_F(JobModels, APublishedModelIsFollowedListedRolledBackAndRetired) {
+  const Outcome first = publish_and_follow(publication("spring.pmml", "1"));
+  EXPECT_EQ(first.fate, Fate::kAccepted);
+  ASSERT_EQ(first.lines.size(), 1U);
+  EXPECT_EQ(first.lines[0].uid, "risk");
+  EXPECT_EQ(first.lines[0].state, "current");
+  EXPECT_EQ(publish_and_follow(publication("summer.pmml", "2")).fate, Fate::kAccepted);
+  const auto all = list(*client_, "press");
+  ASSERT_TRUE(all.is_ok()) << all.status().to_string();
+  ASSERT_EQ(all->size(), 2U);
+  EXPECT_EQ((*all)[0].key, "press/1");
+  EXPECT_EQ((*all)[0].type, "PMML");
+  EXPECT_TRUE(list(*client_, "other")->empty());
+  ASSERT_TRUE(order(*client_, "rollback", "press/1", "", "").is_ok());
+  wait_for(1, "current");
+  ASSERT_TRUE(order(*client_, "retire", "press/1", "risk", "1").is_ok());
+  wait_for(1, "retired");
+}
+
+TEST_F(JobModels, ARefusedModelComesWithItsReason) {
+  Publication unsigned_one = publication("spring.pmml", "1");
+  unsigned_one.private_key_file.clear();
+  const Outcome refused = publish_and_follow(unsigned_one);
+  EXPECT_EQ(refused.fate, Fate::kRefused);
+  ASSERT_EQ(refused.lines.size(), 1U);
+  EXPECT_NE(refused.lines[0].reason.find("not signed"), std::string::npos);
+  EXPECT_NE(refused.lines[0].to_string().find("not signed"), std::string::npos);
+  // The same model, signed, is another publication.
+  EXPECT_EQ(publish_and_follow(publication("spring.pmml", "1")).fate, Fate::kAccepted);
+  ASSERT_TRUE(make_keys(directory_.file("stranger")).is_ok());
+  Publication foreign = publication("summer.pmml", "2");
+  foreign.private_key_file = directory_.file("stranger");
+  EXPECT_EQ(publish_and_follow(foreign).fate, Fate::kRefused);
+}
+
+TEST_F(JobModels, SaysWhatTheJobSaid) {
+  Publication unknown = publication("spring.pmml", "x");
+  unknown.private_key_file.clear();
+  EXPECT_NE(publish(*client_, unknown).status().message().find("400: version is 'x'"), std::string::npos);
+  unknown.file = directory_.file("missing");
+  EXPECT_EQ(publish(*client_, unknown).status().code(), weir::StatusCode::kNotFound);
+  EXPECT_EQ(versions(*client_, "nobody").status().code(), weir::StatusCode::kNotFound);
+  JobClient stranger = *JobClient::make("127.0.0.1:" + std::to_string(job_->http_port()), "");
+  EXPECT_NE(list(stranger, "").status().message().find("401"), std::string::npos);
+  Published never{"press/1", "risk", "2000-01-01T00:00:00Z", "", 0};
+  int asked = 0;
+  const auto outcome = follow(*client_, never, [&asked] { return ++asked < 3; });
+  ASSERT_TRUE(outcome.is_ok());
+  EXPECT_EQ(outcome->fate, Fate::kUnknown);
+  EXPECT_EQ(asked, 3);
+}
+
+TEST(JobAddress, IsAnHttpAddress) {
+  for (const char* good : {"http://127.0.0.1:8080", "localhost:80/", "http://[::1]:8080", "weir.example"})
+    EXPECT_TRUE(JobClient::make(good, "").is_ok()) << good;
+  for (const char* wrong : {"", "https://127.0.0.1", "http://a:b", "http://a/b", "http://a b", "http://u@h:1", "[::1"})
+    EXPECT_FALSE(JobClient::make(wrong, "").is_ok()) << wrong;
+  JobClient nobody = *JobClient::make("127.0.0.1:1", "");
+  EXPECT_FALSE(nobody.request("GET", "/").is_ok());
+  EXPECT_EQ(query_of({{"a", ""}, {"b", "x y/z"}, {"c", "1"}}), "?b=x%20y%2Fz&c=1");
+}
+
+TEST(JobKeys, AreWrittenOnceAndPrivate) {
+  const TemporaryDirectory directory;
+  ASSERT_TRUE(make_keys(directory.file("key")).is_ok());
+  struct stat facts {};
+  ASSERT_EQ(::stat(directory.file("key").c_str(), &facts), 0);
+  EXPECT_EQ(facts.st_mode & 0777, 0600U);
+  EXPECT_EQ(*weir::public_key_of(directory.read("key")), *weir::ModelPublicKey::read(directory.file("key.pub")));
+  EXPECT_FALSE(make_keys(directory.file("key")).is_ok()) << "never overwritten";
+  Publication publication;
+  publication.file = directory.write("m.pmml", "<PMML/>");
+  publication.key = "k";
+  publication.private_key_file = directory.file("key");
+  const auto signature = sign(publication);
+  ASSERT_TRUE(signature.is_ok()) << signature.status().to_string();
+  EXPECT_EQ(signature->size(), 88U);
+  publication.file = directory.write("m", "what is it?");
+  EXPECT_FALSE(sign(publication).is_ok()) << "no type";
+}
+
+}  // namespace
+}  // namespace weirctl

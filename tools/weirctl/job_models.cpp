@@ -1,0 +1,222 @@
+#include "tools/weirctl/job_models.hpp"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <charconv>
+#include <fstream>
+#include <iterator>
+
+#include <boost/json/parse.hpp>
+#include <boost/json/value.hpp>
+
+#include <weir/blob_store.hpp>
+#include <weir/model_inbox.hpp>
+#include <weir/model_signature.hpp>
+
+namespace weirctl {
+namespace {
+
+namespace json = boost::json;
+using weir::Result;
+using weir::Status;
+
+Result<std::string> read_file(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  if (!file) return Status::from_errno("read '" + path + "'", errno);
+  std::string bytes{std::istreambuf_iterator<char>(file), {}};
+  if (file.bad()) return Status::io_error("read '" + path + "': it could not be read to its end");
+  return bytes;
+}
+
+std::string base64(std::string_view bytes) {
+  static constexpr char kDigits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  std::string text;
+  for (std::size_t i = 0; i < bytes.size(); i += 3) {
+    std::uint32_t bits = 0;
+    const std::size_t count = std::min<std::size_t>(3, bytes.size() - i);
+    for (std::size_t j = 0; j < 3; ++j) bits = bits << 8 | (j < count ? static_cast<unsigned char>(bytes[i + j]) : 0U);
+    for (std::size_t j = 0; j < 4; ++j) text += j <= count ? kDigits[bits >> (18 - 6 * j) & 63] : '=';
+  }
+  return text;
+}
+
+Result<std::string> sign_bytes(const Publication& publication, std::string_view bytes) {
+  weir::ModelRecord record;
+  record.key = publication.key;
+  record.name = publication.name;
+  record.type = publication.type.empty() ? std::string(weir::sniff_model_type(bytes)) : publication.type;
+  if (record.type.empty()) return Status::invalid_argument("sign '" + publication.file + "': say its --type");
+  if (!publication.version.empty()) {
+    const char* const end = publication.version.data() + publication.version.size();
+    const auto [rest, error] = std::from_chars(publication.version.data(), end, record.version);
+    if (error != std::errc{} || rest != end)
+      return Status::invalid_argument("version '" + publication.version + "' is no whole number");
+  }
+  WEIR_ASSIGN_OR_RETURN(const std::string key, read_file(publication.private_key_file));
+  WEIR_ASSIGN_OR_RETURN(const std::string signature, weir::sign_model(record, weir::sha256(bytes), key));
+  return base64(signature);
+}
+
+// Answers of a job are looked into with care: another version may say less.
+const json::value* member(const json::value& value, std::string_view name) {
+  return value.is_object() ? value.get_object().if_contains({name.data(), name.size()}) : nullptr;
+}
+std::string text_of(const json::value& value, std::string_view name) {
+  const json::value* const found = member(value, name);
+  return found != nullptr && found->is_string() ? std::string(found->get_string()) : std::string();
+}
+std::int64_t number_of(const json::value& value, std::string_view name) {
+  const json::value* const found = member(value, name);
+  if (found == nullptr) return 0;
+  if (found->is_int64()) return found->get_int64();
+  return found->is_uint64() ? static_cast<std::int64_t>(found->get_uint64()) : 0;
+}
+template <class Function>
+void for_each(const json::value& value, std::string_view name, Function function) {
+  const json::value* const found = member(value, name);
+  if (found == nullptr || !found->is_array()) return;
+  for (const json::value& element : found->get_array()) function(element);
+}
+
+Result<json::value> parse(const std::string& body) {
+  boost::system::error_code error;
+  json::value parsed = json::parse(body, error);
+  if (error) return Status::data_loss("read the job's answer: " + error.message());
+  return parsed;
+}
+
+ModelLine line_of(const json::value& version, const std::string& uid, const std::string& key) {
+  return {uid,
+          key,
+          text_of(version, "name"),
+          number_of(version, "version"),
+          text_of(version, "state"),
+          text_of(version, "type"),
+          text_of(version, "digest"),
+          text_of(version, "created"),
+          text_of(version, "since"),
+          text_of(version, "reason")};
+}
+
+void add_lines(const json::value& models, const std::string& uid, const std::string& key,
+               std::vector<ModelLine>& lines) {
+  for (const char* part : {"versions", "pending", "refused"})
+    for_each(models, part, [&](const json::value& version) { lines.push_back(line_of(version, uid, key)); });
+}
+
+bool is_decided(const ModelLine& line) {
+  return line.state == "current" || line.state == "ready" || line.state == "retired" || line.state == "refused";
+}
+
+Status write_new(const std::string& path, const std::string& text, int mode) {
+  const int file = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
+  if (file < 0) return Status::from_errno("make '" + path + "'", errno);
+  const ssize_t put = ::write(file, text.data(), text.size());
+  const int failed = put == static_cast<ssize_t>(text.size()) && ::fsync(file) == 0 ? 0 : errno;
+  ::close(file);
+  return failed == 0 ? Status::ok() : Status::from_errno("write '" + path + "'", failed);
+}
+
+}  // namespace
+
+std::string ModelLine::to_string() const {
+  std::string text = key + "  " + (name.empty() ? "-" : name) + "  " + std::to_string(version) + "  " + state + "  " +
+                     (digest.empty() ? "-" : digest.substr(0, 12)) + "  " + since;
+  if (!uid.empty()) text += "  " + uid;
+  if (!reason.empty()) text += "  " + reason;
+  return text;
+}
+
+Result<std::string> sign(const Publication& publication) {
+  WEIR_ASSIGN_OR_RETURN(const std::string bytes, read_file(publication.file));
+  return sign_bytes(publication, bytes);
+}
+
+Result<Published> publish(JobClient& client, const Publication& publication) {
+  WEIR_ASSIGN_OR_RETURN(std::string bytes, read_file(publication.file));
+  std::string signature;
+  if (!publication.private_key_file.empty()) {
+    WEIR_ASSIGN_OR_RETURN(signature, sign_bytes(publication, bytes));
+  }
+  const std::string query = query_of({{"key", publication.key},
+                                      {"name", publication.name},
+                                      {"version", publication.version},
+                                      {"type", publication.type},
+                                      {"effective_at", publication.effective_at},
+                                      {"description", publication.description},
+                                      {"sha256", weir::sha256_hex(bytes)},
+                                      {"ed25519", signature}});
+  WEIR_ASSIGN_OR_RETURN(const JobReply reply, client.ask("POST", "/v1/models" + query, std::move(bytes)));
+  WEIR_ASSIGN_OR_RETURN(const json::value answer, parse(reply.body));
+  return Published{text_of(answer, "key"), text_of(answer, "name"), text_of(answer, "created"),
+                   text_of(answer, "sha256"), static_cast<std::uint64_t>(number_of(answer, "offset"))};
+}
+
+Result<std::vector<ModelLine>> versions(JobClient& client, const std::string& key) {
+  WEIR_ASSIGN_OR_RETURN(const JobReply reply, client.ask("GET", "/v1/models/" + percent_encode(key)));
+  WEIR_ASSIGN_OR_RETURN(const json::value answer, parse(reply.body));
+  std::vector<ModelLine> lines;
+  for_each(answer, "operators", [&](const json::value& one) {
+    const json::value* const serving = member(one, "serving");
+    const json::value* const models = serving == nullptr ? nullptr : member(*serving, "models");
+    if (models != nullptr) add_lines(*models, text_of(one, "uid"), key, lines);
+  });
+  return lines;
+}
+
+Result<Outcome> follow(JobClient& client, const Published& published, const std::function<bool()>& pause) {
+  Outcome outcome;
+  do {
+    const Result<std::vector<ModelLine>> lines = versions(client, published.key);
+    // Not there yet: the record has not reached its operator, or the job restarts.
+    if (!lines.is_ok() && lines.status().code() != weir::StatusCode::kNotFound &&
+        lines.status().code() != weir::StatusCode::kUnavailable)
+      return lines.status();
+    outcome.lines.clear();
+    if (lines.is_ok())
+      std::copy_if(lines->begin(), lines->end(), std::back_inserter(outcome.lines), [&](const ModelLine& line) {
+        return line.created == published.created && line.name == published.name;
+      });
+    const auto& found = outcome.lines;
+    if (!found.empty() && std::all_of(found.begin(), found.end(), is_decided)) {
+      const bool refused =
+          std::any_of(found.begin(), found.end(), [](const ModelLine& line) { return line.state == "refused"; });
+      outcome.fate = refused ? Fate::kRefused : Fate::kAccepted;
+      return outcome;
+    }
+  } while (pause());
+  return outcome;
+}
+
+Result<std::vector<ModelLine>> list(JobClient& client, const std::string& prefix) {
+  WEIR_ASSIGN_OR_RETURN(const JobReply reply,
+                        client.ask("GET", "/v1/models" + query_of({{"prefix", prefix}, {"limit", "1000"}})));
+  WEIR_ASSIGN_OR_RETURN(const json::value answer, parse(reply.body));
+  std::vector<ModelLine> lines;
+  for_each(answer, "operators", [&](const json::value& one) {
+    for_each(one, "keys", [&](const json::value& key) {
+      if (const json::value* const models = member(key, "value"))
+        add_lines(*models, text_of(one, "uid"), text_of(key, "key"), lines);
+    });
+  });
+  return lines;
+}
+
+Status order(JobClient& client, const std::string& verb, const std::string& key, const std::string& name,
+             const std::string& version) {
+  return client
+      .ask("POST", "/v1/models/" + percent_encode(key) + "/" + verb + query_of({{"name", name}, {"version", version}}))
+      .status();
+}
+
+Status make_keys(const std::string& path) {
+  WEIR_ASSIGN_OR_RETURN(const std::string private_key, weir::make_model_private_key());
+  WEIR_ASSIGN_OR_RETURN(const weir::ModelPublicKey public_key, weir::public_key_of(private_key));
+  WEIR_RETURN_IF_ERROR(write_new(path, private_key, 0600));
+  return write_new(path + ".pub", weir::to_pem(public_key), 0644);
+}
+
+}  // namespace weirctl
