@@ -164,8 +164,9 @@ class RocksDatabase final : public Database, public std::enable_shared_from_this
 
   Status clone(const std::string& path, Filesystem& filesystem) override {
     Status status = try_clone(path, filesystem);
-    // RocksDB 7.8 may roll its own manifest between listing and copying it; the next attempt finds the new one.
-    if (status.code() == StatusCode::kIoError || status.code() == StatusCode::kNotFound) {
+    // RocksDB 7.8 may roll its own manifest between listing and reading it; the next attempt finds the new one. Nothing
+    // else is tried again, a failed sync least of all.
+    if (status.code() == StatusCode::kNotFound) {
       WEIR_RETURN_IF_ERROR(filesystem.remove_all(path));
       status = try_clone(path, filesystem);
     }
@@ -238,8 +239,7 @@ class RocksDatabase final : public Database, public std::enable_shared_from_this
       }
     }
     if (manifest.empty()) return Status::internal("the database lists no manifest");
-    WEIR_RETURN_IF_ERROR(filesystem.write_file(path + "/CURRENT", manifest + "\n"));
-    return filesystem.sync_directory(path);
+    return filesystem.write_file(path + "/CURRENT", manifest + "\n");
   }
 
   static std::string family_name(const StoredState& state) { return "s" + std::to_string(state.column_family); }

@@ -41,7 +41,7 @@ class Database {
   /// emptied.
   virtual Status ingest(const std::vector<const StateDelta*>& deltas, const std::string& scratch,
                         Filesystem& filesystem) = 0;
-  /// Makes a copy by hard links; `path` must not exist.
+  /// Makes a copy by hard links; `path` must not exist. Its files are on the disk then, their names are not yet.
   virtual Status clone(const std::string& path, Filesystem& filesystem) = 0;
   /// From now on readers see what is there: the rows of this checkpoint.
   virtual void publish(std::uint64_t checkpoint_id) = 0;

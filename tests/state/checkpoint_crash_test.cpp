@@ -153,10 +153,16 @@ TEST(CheckpointOrder, SyncsWhatTheManifestSpeaksOfBeforeItAndItsNameAfter) {
   ASSERT_TRUE(store.is_ok());
   filesystem.steps.clear();
   ASSERT_TRUE((*store)->write(crash_content(1)).is_ok());
-  EXPECT_EQ(filesystem.steps, (std::vector<std::string>{"write_sst changes", "write_sst changes", "ingest changes",
-                                                        "clone chk-000001.tmp", "sync_directory db",
-                                                        "write_file MANIFEST", "sync_directory chk-000001.tmp",
-                                                        "rename chk-000001", "sync_directory checkpoints"}));
+  for (std::string& step : filesystem.steps) {
+    const bool is_numbered =
+        step.ends_with(".sst") || step.find("T-") != std::string::npos || step.find("S-") != std::string::npos;
+    if (is_numbered) std::erase_if(step, [](char one) { return one >= '0' && one <= '9'; });  // by RocksDB
+  }
+  EXPECT_EQ(filesystem.steps, (std::vector<std::string>{
+                                  "write_sst changes", "write_sst changes", "ingest changes", "clone chk-000001.tmp",
+                                  "link .sst", "link .sst", "write_file MANIFEST-", "write_file OPTIONS-",
+                                  "write_file CURRENT", "sync_directory db", "write_file MANIFEST",
+                                  "sync_directory chk-000001.tmp", "rename chk-000001", "sync_directory checkpoints"}));
 }
 
 // A power cut undoes what was not synced; here, the sync of the manifest got lost and half of it with it.
