@@ -5,9 +5,8 @@
 #include <cmath>
 #include <cstdint>
 
-// One copy for each kind of processor, chosen when the program starts.
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__) && \
-    !defined(__SANITIZE_THREAD__)
+// One copy for each kind of processor, chosen when the program is loaded: before a sanitizer is ready.
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(WEIR_SANITIZED)
 #define WEIR_FOR_EACH_PROCESSOR __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
 #else
 #define WEIR_FOR_EACH_PROCESSOR
