@@ -138,6 +138,9 @@ void add_models_commands(CLI::App& app, int& result) {
   const std::pair<const char*, const char*> verbs[] = {
       {"rollback", "Back to the version before, or to --version"},
       {"retire", "No model for the key from now on"},
+      {"promote", "A model that is ready becomes current, where that is not automatic"},
+      {"pause", "Treat the key's records as if there were no model"},
+      {"resume", "End a pause"},
   };
   for (const auto& [verb, help] : verbs) {
     CLI::App* command = group->add_subcommand(verb, help);
