@@ -122,7 +122,8 @@ std::uint32_t BatchVotes::fill(std::size_t record, std::vector<MemberScore>& sco
     const Outcome& made = outcomes_[group * members + member];
     if (!made.is_scored) {
       score.model = made.version == nullptr ? speculator_.nobody(member) : made.version->id;
-      score.status = made.version == nullptr ? VoteStatus::kAbsent : VoteStatus::kWaiting;
+      const bool is_absent = made.version == nullptr && !speculator_.member(member).wait_for_model;
+      score.status = is_absent ? VoteStatus::kAbsent : VoteStatus::kWaiting;
     } else if (made.any_failed && made.failed[row] != 0) [[unlikely]] {
       fill_failure(score, made.version->id, reason_of(made.failed + row), made.latency_ns);
     } else {

@@ -83,10 +83,6 @@ std::size_t SlowLane::room(const IsWanted& is_wanted) {
   return member_.max_queued - std::min(waiting_.size(), member_.max_queued);
 }
 
-bool SlowLane::responds(std::int64_t now_ns) const noexcept {
-  return calls_ == 0 || now_ns - last_heard_ns_ < std::chrono::nanoseconds(member_.unresponsive_after).count();
-}
-
 bool SlowLane::pump(std::int64_t now_ns, const IsWanted& is_wanted) {
   while (!waiting_.empty() && calls_ < kCallsPerThread * member_.threads) {
     auto requests = std::make_shared<std::vector<SlowRequest>>();

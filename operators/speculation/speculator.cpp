@@ -233,8 +233,10 @@ bool Speculator::decide(SpeculationAnswer& answer, const DecisionPolicy& policy,
   answer.latency_ns = latency_ns;
   answer.at_deadline = is_waiting && deadline_has_come;
   for (MemberScore& score : answer.scores) {
-    if (score.status == VoteStatus::kWaiting)
-      score.status = deadline_has_come ? VoteStatus::kLate : VoteStatus::kUnneeded;
+    if (score.status != VoteStatus::kWaiting) continue;
+    score.status = score.model.version == 0 ? VoteStatus::kAbsent  // no model came to be asked
+                   : deadline_has_come      ? VoteStatus::kLate
+                                            : VoteStatus::kUnneeded;
   }
   const bool has_answer = decision.kind != Decision::Kind::kNone;
   answer.status = decision.kind == Decision::Kind::kAnswer    ? AnswerStatus::kAnswered

@@ -72,6 +72,8 @@ struct SpeculationMember {
   double weight = 1;   ///< of its vote, where votes are weighted; at least 0
   /// Outputs wanted, by name; empty: the model's primary output. A model that lacks one is refused.
   std::vector<std::string> outputs{};
+  /// A record that finds no model of this name waits for one, up to its deadline; else the member is absent at once.
+  bool wait_for_model = false;
   /// False: scores in the task, a batch at a time; for models of microseconds. True: scores beside the workers, on
   /// threads of its own; the rest of this struct is for those.
   bool slow = false;

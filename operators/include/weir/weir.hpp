@@ -24,6 +24,7 @@
 #include <weir/topic_source.hpp>
 
 // Serving models.
+#include <weir/decision_policy.hpp>
 #include <weir/features.hpp>
 #include <weir/model.hpp>
 #include <weir/model_id.hpp>
@@ -35,6 +36,9 @@
 #include <weir/scored.hpp>
 #include <weir/serve_options.hpp>
 #include <weir/serving.hpp>
+#include <weir/speculated.hpp>
+#include <weir/speculation.hpp>
+#include <weir/speculation_options.hpp>
 
 // Jobs, state and checkpoints.
 #include <weir/checkpoint.hpp>

@@ -277,6 +277,23 @@ TEST(Speculate, MemberThatDoesNotRespondIsNotAskedUntilItDoes) {
   EXPECT_EQ(rig.answers().back(), "4 answered 1 smart [smart=voted fast=voted]");
 }
 
+TEST(Speculate, MemberThatHangsHoldsBackNoRecordsForEverThoughAllAreToScore) {
+  SpeculationOptions options = smart_and_fast();
+  options.members[0].unresponsive_after = milliseconds(500);
+  options.members[0].max_queued = 1;
+  options.late_scores = LateScores::kOfAll;
+  SpeculationRig rig(options);
+  rig.open();
+  rig.load("k", "smart", "CONST 1");
+  rig.load("k", "fast", "CONST 2");
+  for (int id = 1; id <= 6; ++id) rig.record(id, "k");
+  rig.advance(milliseconds(100));
+  EXPECT_EQ(rig.not_taken(), 3U) << "back-pressure: nothing is withdrawn";
+  rig.advance(milliseconds(400));
+  EXPECT_EQ(rig.not_taken(), 0U);
+  EXPECT_EQ(rig.answers().size(), 6U);
+}
+
 TEST(Speculate, ControlChangesDeadlineAndPolicyForRecordsThatStartLater) {
   SpeculationOptions options = smart_and_fast();
   options.policies = {best_quality(), named("hasty", first_good())};
@@ -387,6 +404,21 @@ TEST(Speculate, WrongOptionsAreRefusedInPlainWords) {
             "a deadline of 0 us, not 1 us to 1 day");
   EXPECT_EQ(first_fault({.members = {{.name = "a"}}, .models = {.effect = ModelEffect::kEventTime}}),
             "options of ServeModel that are about records have no meaning in SpeculationOptions::models");
+}
+
+TEST(Speculate, RecordWaitsForAModelStillToComeWhereChosen) {
+  SpeculationOptions options = smart_and_fast();
+  options.members[0].wait_for_model = options.members[1].wait_for_model = true;
+  SpeculationRig rig(options);
+  rig.open();
+  rig.record(1, "k");
+  rig.record(2, "l");
+  EXPECT_EQ(rig.answers(), Lines{});
+  rig.load("k", "fast", "CONST 2");
+  rig.load("k", "smart", "CONST 1");
+  EXPECT_EQ(rig.answers(), (Lines{"1 answered 1 smart [smart=voted fast=voted]"}));
+  rig.advance(milliseconds(100));
+  EXPECT_EQ(rig.answers().back(), "2 none [smart=absent fast=absent] !") << "not for longer than its deadline";
 }
 
 TEST(Speculate, PolicyThatNeverDecidesGivesNoAnswerAtTheDeadline) {

@@ -60,6 +60,21 @@ inline SpeculationOptions smart_and_fast() {
           .deadline = milliseconds(100)};
 }
 
+struct KeyOfEvent {
+  const std::string& operator()(const Event& event) const { return event.key; }
+};
+struct KeyOfModel {
+  const std::string& operator()(const ModelRecord& model) const { return model.key; }
+};
+
+// The operator's template is instantiated once, in speculation_rig.cpp.
+/// Members read the feature `value`; models are of type TOY.
+std::unique_ptr<Operator> make_speculation(const SpeculationOptions& options);
+/// Both streams keyed by `key`. `control` may be null.
+Stream<Speculated<Event>> add_speculation(const Stream<Event>& records, const Stream<ModelRecord>& models,
+                                          const Stream<SpeculationControl>* control, ModelRuntimes runtimes,
+                                          SpeculationOptions options);
+
 inline OperatorHarness::Options harness_options(const SpeculationOptions& options, std::string directory = {}) {
   OperatorHarness::Options harness;
   harness.context.job_directory = std::move(directory);
@@ -67,13 +82,7 @@ inline OperatorHarness::Options harness_options(const SpeculationOptions& option
   harness.outputs = {testing_support::output_of<Speculated<Event>>(show_answer),
                      testing_support::output_of<LateScore>(show_late)};
   harness.context.side_outputs = {kLateScoresName};
-  harness.make_operator = [options]() -> std::unique_ptr<Operator> {
-    const Speculation<Event> definition(
-        {std::make_shared<const ToyRuntime>()},
-        features<Event>().number("value", [](const Event& event) { return event.value; }), options);
-    return definition.make_operator([](const Event& event) -> const std::string& { return event.key; },
-                                    [](const ModelRecord& model) -> const std::string& { return model.key; });
-  };
+  harness.make_operator = [options] { return make_speculation(options); };
   return harness;
 }
 

@@ -57,7 +57,12 @@ class SlowLane {
   /// Requests that may still be added before the queue is full; `is_wanted` tells which of those waiting count.
   std::size_t room(const IsWanted& is_wanted);
   /// False once nothing has been heard for SpeculationMember::unresponsive_after of calls under way.
-  [[nodiscard]] bool responds(std::int64_t now_ns) const noexcept;
+  [[nodiscard]] bool responds(std::int64_t now_ns) const noexcept {
+    return calls_ == 0 || now_ns < unresponsive_at_ns();
+  }
+  [[nodiscard]] std::int64_t unresponsive_at_ns() const noexcept {
+    return last_heard_ns_ + std::chrono::nanoseconds(member_.unresponsive_after).count();
+  }
   /// Waits for a thread; beyond the queue's bound too, for records that were there before a restart.
   void ask(SlowRequest request) { waiting_.push_back(std::move(request)); }
   /// Hands on what waits, as far as there are threads. True when the executor refused and would not call again.

@@ -202,20 +202,20 @@ class SpeculateOperator final : public Operator, public serving::ServingView {
   }
 
   // How many records may start now.
-  std::size_t startable(const Batch<T>& batch, const Outbox& out) {
+  std::size_t startable(const Batch<T>& batch, std::int64_t now_ns, const Outbox& out) {
     std::size_t count = std::min(batch.remaining(), out.room());
     const std::size_t most = speculator_.options().max_undecided;
     count = std::min(count, most - std::min(open_.size(), most));
     for (std::size_t member = 0; member < speculator_.members(); ++member) {
       SlowLane* lane = speculator_.lane(member);
-      if (lane != nullptr && speculator_.member(member).when_full == QueueFull::kBackPressure)
+      if (lane != nullptr && speculator_.member(member).when_full == QueueFull::kBackPressure && lane->responds(now_ns))
         count = std::min(count, lane->room(is_wanted_));
     }
     return count;
   }
 
   void take_records(Batch<T>& batch, std::int64_t now_ns, Outbox& out) {
-    const std::size_t count = startable(batch, out);
+    const std::size_t count = startable(batch, now_ns, out);
     if (count == 0) return;
     const std::size_t first = batch.cursor;
     votes_.begin(count);
@@ -287,12 +287,13 @@ class SpeculateOperator final : public Operator, public serving::ServingView {
     std::size_t left = 0;
     for (std::size_t member = 0; member < scores.size(); ++member) {
       SlowLane* lane = speculator_.lane(member);
-      if (lane == nullptr || scores[member].status != VoteStatus::kWaiting) continue;
+      const serving::ModelVersion* version = slot.models[member]->current;
+      if (lane == nullptr || version == nullptr || scores[member].status != VoteStatus::kWaiting) continue;
       const bool is_full = speculator_.member(member).when_full == QueueFull::kAbstain && lane->room(is_wanted_) == 0;
       if (is_full || !lane->responds(now_ns)) {
         scores[member].status = VoteStatus::kAbstained;
       } else {
-        scores[member].model = slot.models[member]->current->id;
+        scores[member].model = version->id;
         ++left;
       }
     }
@@ -315,11 +316,11 @@ class SpeculateOperator final : public Operator, public serving::ServingView {
     open.decided ? decided_.push_back(id) : static_cast<void>(deadlines_.emplace(open.deadline_ns, id));
   }
 
-  // Asks a member for one record: a slow one in its lane, any other when its model is there again.
+  // Asks a member for one record: a slow one in its lane; where the model is still to come, later.
   void ask(const SlowSubject& subject, std::size_t member, const double* numbers, const std::string_view* texts) {
     const serving::ModelVersion* version = subject.slot->models[member]->current;
     SlowLane* lane = speculator_.lane(member);
-    if (lane == nullptr || version->scorer == nullptr) {
+    if (lane == nullptr || version == nullptr || version->scorer == nullptr) {
       put_off_.emplace_back(subject.id, member);
       return;
     }
@@ -338,7 +339,7 @@ class SpeculateOperator final : public Operator, public serving::ServingView {
     lane->ask(std::move(request));
   }
 
-  // After a model has changed: records that found it being loaded again.
+  // After a model has changed: records that it was still to come for.
   void ask_those_put_off(std::int64_t now_ns) {
     std::vector<std::pair<std::uint64_t, std::size_t>> waiting;
     waiting.swap(put_off_);
@@ -346,7 +347,7 @@ class SpeculateOperator final : public Operator, public serving::ServingView {
       const OpenRecord found = open_.find(id);
       if (found == open_.end() || found->second.decided) continue;
       MemberSlot& models = *found->second.slot->models[member];
-      if (!models.usable()) {
+      if (!models.usable() || (models.current == nullptr && speculator_.member(member).wait_for_model)) {
         put_off_.emplace_back(id, member);
       } else if (models.current == nullptr) {
         hear(found, member, absence_of(member), now_ns);
@@ -480,8 +481,11 @@ class SpeculateOperator final : public Operator, public serving::ServingView {
     }
     bool is_refused = false;
     for (std::size_t member = 0; member < speculator_.members(); ++member) {
-      if (SlowLane* lane = speculator_.lane(member); lane != nullptr && lane->waiting() != 0)
-        is_refused = lane->pump(context_->clock().monotonic_ns(), is_wanted_) || is_refused;
+      SlowLane* lane = speculator_.lane(member);
+      if (lane == nullptr || lane->waiting() == 0) continue;
+      is_refused = lane->pump(context_->clock().monotonic_ns(), is_wanted_) || is_refused;
+      // Records held back by its full queue go on without it then.
+      if (lane->waiting() != 0) context_->wake_at(lane->unresponsive_at_ns());
     }
     if (is_refused) context_->wake_at(context_->clock().monotonic_ns() + kTryAgainNs);
     if (!deadlines_.empty()) context_->wake_at(deadlines_.begin()->first);
@@ -556,7 +560,7 @@ class SpeculateOperator final : public Operator, public serving::ServingView {
   std::set<std::pair<std::int64_t, std::uint64_t>> deadlines_;  // of those undecided
   std::deque<std::uint64_t> decided_;                           // not sent yet
   std::deque<std::pair<Timestamp, std::uint64_t>> marks_;       // watermarks, and the first id after each
-  std::vector<std::pair<std::uint64_t, std::size_t>> put_off_;  // ids and members whose model is being loaded again
+  std::vector<std::pair<std::uint64_t, std::size_t>> put_off_;  // ids and members whose model is still to come
   bool put_off_due_ = false;
   std::deque<LateScore> late_;
   SlowLane::IsWanted is_wanted_ = [this](std::uint64_t id) {
