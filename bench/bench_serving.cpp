@@ -3,6 +3,8 @@
 //
 //   serving-linear   16 keys, a RegressionModel of 11 doubles; a new version of a key's model every 5 M records
 //   serving-forest   16 keys, 100 trees of depth 6; a new version every 100,000 records
+//   speculative-3-models  16 keys; two linear models and the forest score each record, the median is the answer;
+//                         beside weir's evaluator in a bare loop over the same models
 //   models-linear, models-forest      weir's evaluator in a bare loop over the same 16 models, beside the loop by hand
 //   overhead-linear, overhead-forest  nanoseconds a record of serving beyond the models alone
 //
@@ -26,6 +28,7 @@
 #include "bench/support/checksum_sink.hpp"
 #include "bench/support/harness.hpp"
 #include "bench/support/serving_models.hpp"
+#include "bench/support/speculative_serving.hpp"
 #include "bench/support/weir_scoring.hpp"
 
 namespace weir::bench {
@@ -186,6 +189,7 @@ int main(int argc, char** argv) {
     linear_scorers.push_back(scorer_of(linear_work.pmml));
     forest_scorers.push_back(scorer_of(forest_work.pmml));
   }
+  const ThreeModels three_models{make_linear(4), make_linear(5), make_forest(3)};
   return run_pairs(
       "bench serving", options,
       {{"serving-linear", "16 keys, 11 doubles; batches of 256; 1 thread", [&] { return serve_by_weir(linear_work); },
@@ -193,6 +197,9 @@ int main(int argc, char** argv) {
        {"serving-forest", "16 keys, 100 trees of depth 6; batches of 256; 1 thread",
         [&] { return serve_by_weir(forest_work); },
         [&] { return forest_serving_limit(forest_work.records, samples, forests[0], forest_work.records_per_swap); }},
+       {"speculative-3-models", "16 keys, 2 linear models and 100 trees of depth 6; median; 1 thread",
+        [&] { return speculate_by_weir(forest_work.records, samples, three_models); },
+        [&] { return score_three_by_weir(forest_work.records, by_key, three_models); }},
        {"models-linear", "a model for each of 16 keys, records by key; no pipeline",
         [&] { return score_keyed_by_weir(linear_work.records, by_key, linear_scorers); },
         [&] { return keyed_linear_scoring_limit(linear_work.records, by_key, linears); }},
