@@ -48,7 +48,7 @@ int main() {
                   {.name = "trees", .wait_for_model = true},
                   {.name = "network", .wait_for_model = true, .slow = true}},
       .policies = {weir::otherwise(weir::quorum(2, weir::median()), weir::fixed_answer({0.5}, {"not sure"}))},
-      .deadline = 60s};
+      .deadline = 10min};
   const auto features = weir::described_features<Payment>();
   weir::speculate(payments, models, weir::Speculation<Payment>({weir::pmml_runtime()}, features, options))
       .uid("risk")
