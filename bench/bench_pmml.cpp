@@ -4,6 +4,7 @@
 //   mlp-30-64-32-1    NeuralNetwork, rectifiers                        tree-d6    one complete tree of depth 6
 //   forest-10xd6, forest-100xd6, forest-500xd8   averages of complete trees, 11 doubles, every threshold different
 //   boosted-100xd4    a sum of trees and a constant                    forest-200-deep   200 grown trees, 80,200 nodes
+//   knn               the 5 nearest of 2,000 instances of 11 doubles
 //   svm-rbf           200 vectors of 11 doubles, radial basis          sklearn-pipeline  replace, scale, log, bins,
 //                     indicators of two texts, logistic regression
 //   load-100MB        a forest's document of 100 MB: parse, check, compile; beside expat alone, which keeps nothing
@@ -161,6 +162,9 @@ std::vector<std::shared_ptr<const Workload>> make_workloads(const std::string& o
     const auto model = pmml::make_deep_trees(200, 401, 2);
     return workload(name, std::to_string(model.nodes.size()) + " nodes, depth " + std::to_string(model.deepest), 50'000,
                     model, plain_rows());
+  });
+  add("knn", [&](const std::string& name) {
+    return workload(name, "5 of 2,000 instances", 50'000, pmml::make_neighbors(2'000, 2), plain_rows());
   });
   add("svm-rbf", [&](const std::string& name) {
     return workload(name, "200 vectors", 400'000, pmml::make_machine(200, 2), plain_rows());

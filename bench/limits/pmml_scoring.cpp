@@ -156,6 +156,43 @@ void score_rows(const Machine& model, const double* rows, std::size_t count, dou
   }
 }
 
+// All distances of a block first, then those below the worst of the nearest so far are put in their place.
+WEIR_FOR_EACH_PROCESSOR
+void score_rows(const Neighbors& model, const double* rows, std::size_t count, double* out) noexcept {
+  constexpr std::size_t kMost = 16, kBlock = 64;
+  for (std::size_t row = 0; row < count; ++row) {
+    const double* x = rows + row * kInputs;
+    std::array<double, kMost> distances;
+    std::array<double, kMost> targets;
+    distances.fill(1e300);
+    targets.fill(0);
+    const std::size_t last = model.nearest - 1;
+    for (std::size_t first = 0; first < model.instances.size(); first += kBlock) {
+      const std::size_t block = std::min(kBlock, model.instances.size() - first);
+      std::array<double, kBlock> near;
+      for (std::size_t k = 0; k < block; ++k) {
+        const double* instance = model.instances[first + k].data();
+        double distance = 0;
+        for (std::size_t i = 0; i < kInputs; ++i) distance += (instance[i] - x[i]) * (instance[i] - x[i]);
+        near[k] = distance;
+      }
+      for (std::size_t k = 0; k < block; ++k) {
+        if (!(near[k] < distances[last])) continue;
+        std::size_t at = last;
+        for (; at > 0 && near[k] < distances[at - 1]; --at) {
+          distances[at] = distances[at - 1];
+          targets[at] = targets[at - 1];
+        }
+        distances[at] = near[k];
+        targets[at] = model.targets[first + k];
+      }
+    }
+    double sum = 0;
+    for (std::size_t k = 0; k < model.nearest; ++k) sum += targets[k];
+    out[row] = sum / static_cast<double>(model.nearest);
+  }
+}
+
 // Missing numbers are NaN: looked for in the bits, as -ffast-math has no NaN.
 void score_rows(const SklearnPipeline& model, const double* rows, const std::string_view* texts, std::size_t count,
                 double* out) noexcept {

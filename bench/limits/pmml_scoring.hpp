@@ -16,6 +16,7 @@ void score_rows(const Network& model, const double* rows, std::size_t count, dou
 void score_rows(const Trees& model, const double* rows, std::size_t count, double* out) noexcept;
 void score_rows(const DeepTrees& model, const double* rows, std::size_t count, double* out) noexcept;
 void score_rows(const Machine& model, const double* rows, std::size_t count, double* out) noexcept;
+void score_rows(const Neighbors& model, const double* rows, std::size_t count, double* out) noexcept;
 void score_rows(const SklearnPipeline& model, const double* rows, const std::string_view* texts, std::size_t count,
                 double* out) noexcept;
 

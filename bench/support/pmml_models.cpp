@@ -270,6 +270,38 @@ std::string to_pmml(const Machine& model) {
                       "</Coefficients>\n</SupportVectorMachine>\n</SupportVectorMachineModel>\n");
 }
 
+Neighbors make_neighbors(std::size_t instances, std::uint64_t seed) {
+  Random random(seed);
+  Neighbors model;
+  for (std::size_t i = 0; i < instances; ++i) {
+    auto& instance = model.instances.emplace_back();
+    for (double& value : instance) value = random.fraction() * 16;
+    model.targets.push_back(small(random));
+  }
+  return model;
+}
+
+std::string to_pmml(const Neighbors& model) {
+  std::string fields, inputs, rows;
+  for (std::size_t i = 0; i < kInputs; ++i) {
+    fields += "<InstanceField" + quoted("field", number_name(i)) + quoted("column", number_name(i)) + "/>\n";
+    inputs += "<KNNInput" + quoted("field", number_name(i)) + " compareFunction=\"absDiff\"/>\n";
+  }
+  for (std::size_t i = 0; i < model.instances.size(); ++i) {
+    rows += "<row>";
+    for (std::size_t j = 0; j < kInputs; ++j)
+      rows += "<" + number_name(j) + ">" + number(model.instances[i][j]) + "</" + number_name(j) + ">";
+    rows += "<y>" + number(model.targets[i]) + "</y></row>\n";
+  }
+  return document(kInputs, kNumberTarget,
+                  "<NearestNeighborModel functionName=\"regression\" continuousScoringMethod=\"average\"" +
+                      quoted("numberOfNeighbors", std::to_string(model.nearest)) + ">\n" + schema(kInputs) +
+                      "<TrainingInstances isTransformed=\"true\">\n<InstanceFields>\n" + fields +
+                      "<InstanceField field=\"score\" column=\"y\"/>\n</InstanceFields>\n<InlineTable>\n" + rows +
+                      "</InlineTable>\n</TrainingInstances>\n<ComparisonMeasure kind=\"distance\"><euclidean/>" +
+                      "</ComparisonMeasure>\n<KNNInputs>\n" + inputs + "</KNNInputs>\n</NearestNeighborModel>\n");
+}
+
 SklearnPipeline make_pipeline(std::uint64_t seed) {
   Random random(seed);
   SklearnPipeline model;

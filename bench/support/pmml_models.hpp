@@ -92,6 +92,15 @@ struct Machine {
 Machine make_machine(std::size_t vectors, std::uint64_t seed);
 std::string to_pmml(const Machine& model);
 
+/// NearestNeighborModel: the mean target of the nearest instances, by Euclidean distance.
+struct Neighbors {
+  std::size_t nearest = 5;
+  std::vector<std::array<double, kInputs>> instances;
+  std::vector<double> targets;
+};
+Neighbors make_neighbors(std::size_t instances, std::uint64_t seed);
+std::string to_pmml(const Neighbors& model);
+
 /// What a scikit-learn pipeline exports: missing numbers replaced, scaled, one through a logarithm and one cut into
 /// bins, two texts to indicators, then a logistic regression.
 struct SklearnPipeline {

@@ -1,5 +1,6 @@
 #include "models/pmml/row_scorer.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cstring>
 
@@ -10,15 +11,31 @@ RowScorer::RowScorer(std::shared_ptr<const PmmlModel> model, Binding binding)
   for (const Field& field : binding_.outputs) ++(field.type == FieldType::kNumber ? number_outputs_ : text_outputs_);
   for (const Binding::Column& at : binding_.numbers) {
     const Treatment& treatment = compiled_.inputs[at.input];
-    if (treatment.plain)
-      plain_.push_back({treatment.target, at.column});
+    if (treatment.unchecked() && treatment.type.data != DataType::kFloat)
+      plain_.push_back({treatment.target, at.column, treatment.missing_replacement});
     else
       treated_.push_back(at);
   }
+  for (const Binding::Column& at : binding_.texts) text_columns_.push_back(text_column(at));
   texts_ = compiled_.row_texts + binding_.texts.size();
   const auto rounded = [](std::size_t bytes) { return (bytes + 63) / 64 * 64; };
   slot_bytes_ = rounded(compiled_.image.size() * sizeof(double));
   text_bytes_ = rounded(RowTexts::bytes(texts_));
+}
+
+RowScorer::Text RowScorer::text_column(const Binding::Column& at) const {
+  const Treatment& treatment = compiled_.inputs[at.input];
+  Text column{treatment.target, at.column, at.input, {}};
+  if (!treatment.type.is_text()) return column;
+  // Treated once, here: what comes out as it went in needs no treatment later.
+  RowTexts none(compiled_.tables.texts, nullptr, 0);
+  Frame frame{nullptr, &compiled_.tables, none, false, {}};
+  const std::uint32_t most = std::min<std::uint32_t>(compiled_.tables.texts.size(), 100'000);
+  for (std::uint32_t code = 0; code < most; ++code) {
+    frame.failed = false;
+    column.valid.push_back(treat(treatment, code, frame) == code && !frame.failed);
+  }
+  return column;
 }
 
 void RowScorer::score(const FeatureRows& in, const ScoreRows& out, ScoreErrors& errors,
@@ -65,15 +82,26 @@ void RowScorer::fail(std::size_t row, const ScoreRows& out, ScoreErrors& errors,
 void RowScorer::load(const FeatureRows& in, std::size_t row, Frame& frame) const noexcept {
   frame.texts.clear();
   const double* numbers = in.numbers + row * in.number_columns;
-  for (const Plain& at : plain_) frame.slots[at.slot] = numbers[at.column];
+  for (const Plain& at : plain_) {
+    const double value = numbers[at.column];
+    frame.slots[at.slot] = is_missing(value) ? at.replacement : value;
+  }
   for (const Binding::Column& at : treated_) {
     const Treatment& treatment = compiled_.inputs[at.input];
     frame.slots[treatment.target] = treat(treatment, numbers[at.column], frame);
   }
   const std::string_view* texts = in.texts + row * in.text_columns;
-  for (const Binding::Column& at : binding_.texts) {
+  for (const Text& at : text_columns_) {
+    const std::string_view text = texts[at.column];
+    if (!at.valid.empty() && text.data() != nullptr) {
+      const std::uint32_t code = compiled_.tables.texts.find(text);
+      if (code < at.valid.size() && at.valid[code]) {
+        frame.slots[at.slot] = code;
+        continue;
+      }
+    }
     const Treatment& treatment = compiled_.inputs[at.input];
-    frame.slots[treatment.target] = treat(treatment, text_value(treatment, texts[at.column], frame), frame);
+    frame.slots[at.slot] = treat(treatment, text_value(treatment, text, frame), frame);
   }
   for (const std::uint32_t input : binding_.absent) {
     const Treatment& treatment = compiled_.inputs[input];

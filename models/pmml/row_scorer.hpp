@@ -32,7 +32,15 @@ class RowScorer : public Scorer {
   struct Plain {
     std::uint32_t slot;
     std::uint32_t column;
+    double replacement;  ///< of a missing value; missing for none
   };
+  struct Text {
+    std::uint32_t slot;
+    std::uint32_t column;
+    std::uint32_t input;
+    std::vector<bool> valid;  ///< by code: texts of the model that need no treatment; empty for fields of other types
+  };
+  [[nodiscard]] Text text_column(const Binding::Column& at) const;
   void fail(std::size_t row, const ScoreRows& out, ScoreErrors& errors, Frame& frame) const noexcept;
   static double text_value(const Treatment& treatment, std::string_view text, Frame& frame) noexcept;
 
@@ -41,6 +49,7 @@ class RowScorer : public Scorer {
   Binding binding_;
   std::vector<Plain> plain_;              // numbers that any value is fine for
   std::vector<Binding::Column> treated_;  // the other numbers
+  std::vector<Text> text_columns_;
   std::size_t number_outputs_ = 0;
   std::size_t text_outputs_ = 0;
   std::size_t texts_ = 0;

@@ -18,21 +18,31 @@ void walk(Element top, Visit visit) {
   }
 }
 
-bool is_defined(Element at, std::string_view function) {
-  Element root = at;
-  while (root.parent()) root = root.parent();
-  const Element dictionary = root.child("TransformationDictionary");
-  if (!dictionary) return false;
-  for (const Element child : dictionary)
-    if (child.is("DefineFunction") && child.attribute_or("name", "") == function) return true;
-  return false;
-}
+/// Names of the document's own functions, found when the first one is asked for.
+class DefinedFunctions {
+ public:
+  bool contains(Element at, std::string_view function) {
+    if (!known_) {
+      Element root = at;
+      while (root.parent()) root = root.parent();
+      if (const Element dictionary = root.child("TransformationDictionary"))
+        for (const Element child : dictionary)
+          if (child.is("DefineFunction")) names_.insert(child.attribute_or("name", ""));
+      known_ = true;
+    }
+    return names_.contains(function);
+  }
 
-void check_functions(Compiler& compiler, Element top) {
+ private:
+  bool known_ = false;
+  std::unordered_set<std::string_view> names_;
+};
+
+void check_functions(Compiler& compiler, Element top, DefinedFunctions& defined) {
   walk(top, [&](Element at) {
-    if (!at.is("Apply")) return;
+    if (!at.is("Apply") || compiler.stop()) return;
     const std::string_view function = compiler.required(at, "function");
-    if (!function.empty() && !is_builtin_function(function) && !is_defined(at, function))
+    if (!function.empty() && !is_builtin_function(function) && !defined.contains(at, function))
       compiler.problems().unsupported(at, "function", "function '" + std::string(function) + "'");
   });
 }
@@ -42,6 +52,7 @@ void check_functions(Compiler& compiler, Element top) {
 void check_unused_fields(Element holder, Scope& scope, DocumentContext& document) {
   Compiler& compiler = document.compiler;
   enum class State : unsigned char { kOpen, kDone };
+  DefinedFunctions defined;
   std::unordered_map<std::string_view, State> states;
   struct Step {
     Element field;
@@ -57,7 +68,7 @@ void check_unused_fields(Element holder, Scope& scope, DocumentContext& document
   const auto enter = [&](Element field, std::string_view name) {
     states[name] = State::kOpen;
     Step step{field, name, {}, 0};
-    check_functions(compiler, field);
+    check_functions(compiler, field, defined);
     walk(field, [&](Element at) {
       // InlineTable cells have no fields.
       const auto read = at.is("TextIndex") ? at.attribute("textField") : at.attribute("field");
@@ -70,7 +81,7 @@ void check_unused_fields(Element holder, Scope& scope, DocumentContext& document
   };
   for (const Element at : holder) {
     if (compiler.stop()) return;
-    if (at.is("DefineFunction")) check_functions(compiler, at);
+    if (at.is("DefineFunction")) check_functions(compiler, at, defined);
     if (!at.is("DerivedField")) continue;
     const std::string_view name = at.attribute_or("name", "");
     if (states.contains(name) || !(unused(name) == at)) continue;
