@@ -10,12 +10,16 @@
 namespace weir::pmml {
 namespace {
 
+constexpr std::size_t kMostColumns = 4096;
+
 class BlockScorer final : public RowScorer {
  public:
   static std::shared_ptr<const BlockScorer> make(const std::shared_ptr<const PmmlModel>& model,
                                                  const Binding& binding) {
     const BlockEvaluator* block = model->compiled().unit->evaluator->block();
     if (block == nullptr || block->block_inputs().empty()) return nullptr;
+    // Working memory is for a whole block of rows: wide models go row by row.
+    if (block->block_inputs().size() + block->block_outputs().size() > kMostColumns) return nullptr;
     auto scorer = std::make_shared<BlockScorer>(model, binding, *block);
     return scorer->fits_ ? scorer : nullptr;
   }
@@ -28,7 +32,7 @@ class BlockScorer final : public RowScorer {
     find_columns();
     find_outputs();
     const auto rounded = [](std::size_t bytes) { return (bytes + 63) / 64 * 64; };
-    input_bytes_ = rounded(kBlockRows * inputs_ * sizeof(double));
+    input_bytes_ = in_place_ ? 0 : rounded(kBlockRows * inputs_ * sizeof(double));
     output_bytes_ = rounded(kBlockRows * outputs_ * sizeof(double));
   }
 

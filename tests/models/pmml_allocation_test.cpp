@@ -35,16 +35,17 @@ TEST_P(PmmlAllocation, ScoringAllocatesNothing) {
   const FeatureSchema schema(std::vector<Field>((*model)->inputs().begin(), (*model)->inputs().end()));
   const auto scorer = (*model)->bind(schema, {});
   ASSERT_TRUE(scorer.is_ok());
-  std::vector<double> numbers(8 * schema.number_columns(), 1.5), out(8);
-  std::vector<std::string_view> texts(8 * schema.text_columns(), "a text that the model does not know at all");
-  std::vector<std::string> out_texts(8);
-  unsigned char failed[8];
+  constexpr std::size_t kRows = 100;
+  std::vector<double> numbers(kRows * schema.number_columns(), 1.5), out(kRows);
+  std::vector<std::string_view> texts(kRows * schema.text_columns(), "a text that the model does not know at all");
+  std::vector<std::string> out_texts(kRows);
+  unsigned char failed[kRows];
   ScoreErrors errors;
   ScoreScratch scratch;
   std::size_t counted = 0;
   for (int i = 0; i < 3; ++i) {
     const std::size_t before = allocations;
-    (*scorer)->score({8, numbers.data(), schema.number_columns(), texts.data(), schema.text_columns()},
+    (*scorer)->score({kRows, numbers.data(), schema.number_columns(), texts.data(), schema.text_columns()},
                      {out.data(), out_texts.data(), failed}, errors, scratch);
     counted = allocations - before;
   }
