@@ -101,6 +101,7 @@ Measured speculate_by_weir(std::uint64_t records, std::span<const Sample> sample
   SpeculationOptions options;
   for (const char* name : kNames) options.members.push_back({.name = name});
   options.policies = {median()};
+  options.deadline = std::chrono::hours(1);  // all vote: the answers are to be the limit's
   options.models.on_event = [progress](const ModelEvent& event) {
     if (event.state == ModelState::kCurrent) progress->current_models.fetch_add(1);
     if (event.state == ModelState::kRefused) progress->refused.store(true);

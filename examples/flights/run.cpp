@@ -35,7 +35,6 @@ void on_signal(int signal) { stop_signal = signal; }
 
 constexpr auto kLookInterval = std::chrono::milliseconds(20);
 constexpr double kTolerance = 1e-9;
-constexpr std::uintmax_t kEmptyInboxBytes = 8;
 
 // Keeps a second demo out of the directory.
 class DirectoryLock {
@@ -243,6 +242,8 @@ class Run {
       Result<ServingFacts> facts = read_serving_facts(job.http_port());
       if (facts && facts->scored >= input_.ids.size()) {
         serving_ = std::move(*facts);
+        for (const weir::OperatorStatus& one : job.status().operators)
+          if (one.uid == "model-inbox") posted_ = one.position;
         if (serving_.scored == input_.ids.size()) return {};
         return complain_about_statistics();
       }
@@ -273,9 +274,7 @@ class Run {
   // Models that a person posted, or a slice of the year: then scikit-learn's figures are of something else.
   [[nodiscard]] std::string why_not_comparable() const {
     if (options_.until) return "only a part of the year";
-    std::error_code failed;
-    const auto bytes = std::filesystem::file_size(directory_.job() + "/topics/models.log", failed);
-    if (failed || bytes != kEmptyInboxBytes) return "models were posted, rolled back or retired during this run";
+    if (posted_ != 0) return "models were posted, rolled back or retired during this run";
     return {};
   }
 
@@ -380,6 +379,7 @@ class Run {
   const RunDirectory directory_;
   DemoInput input_;
   ServingFacts serving_;
+  std::int64_t posted_ = 0;  // records of the model inbox, since the first start
   std::chrono::steady_clock::time_point started_;
   double seconds_ = 0;
   std::uint64_t records_ = 0;

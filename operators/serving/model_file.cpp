@@ -5,8 +5,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "operators/serving/packed_directory.hpp"
 #include "operators/serving/open_beneath.hpp"
+#include "operators/serving/packed_directory.hpp"
 
 namespace weir::serving {
 

@@ -269,7 +269,7 @@ TEST(BroadcastServe, AModelPublishedOverHttpComesIntoUseOnAllTasksAndCanBeRolled
   // Each answer is a whole state of the owner, so this ends.
   const auto wait_for = [&](const std::string& target, const std::string& text) {
     std::string body;
-    for (int i = 0; i < 20'000; ++i) {
+    for (int i = 0; i < 2'000'000; ++i) {  // ctest's time limit comes first
       const auto reply = client.get(target);
       body = reply.is_ok() ? reply->body : reply.status().to_string();
       if (body.find(text) != std::string::npos) return std::string("found");

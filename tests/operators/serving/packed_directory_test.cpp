@@ -3,8 +3,8 @@
 
 #include <gtest/gtest.h>
 
-#include "operators/serving/packed_directory.hpp"
 #include "operators/serving/model_file.hpp"
+#include "operators/serving/packed_directory.hpp"
 #include "state/support/temporary_directory.hpp"
 
 namespace weir::serving {
