@@ -6,8 +6,11 @@
 #include <unordered_set>
 #include <utility>
 
+#include <weir/runtimes.hpp>
+
 #include "events.hpp"
 #include "model_index.hpp"
+#include "model_inputs.hpp"
 #include "raw_data.hpp"
 
 namespace flights {
@@ -78,6 +81,21 @@ Status write_slice(const EventFiles& from, const EventFiles& to, weir::Timestamp
   return write_text_file(to.outcomes, csv);
 }
 
+// A frozen graph does not say what its inputs and outputs are.
+void say_what_it_is(const std::string& kind, weir::ModelRecord& record) {
+  record.type = kind == "onnx" ? "ONNX" : kind == "tensorflow" ? "TENSORFLOW" : "PMML";
+  if (kind != "tensorflow") return;
+  const weir::FeatureSchema inputs = model_inputs();
+  for (const weir::Field& field : inputs.fields()) record.options.inputs.push_back(field.name);
+  record.options.outputs = {"probabilities"};
+  record.options.classes = {"0", "1"};
+}
+
+// A year without models shows nothing: a runtime that is missing is said before.
+Status try_runtime(const weir::ModelRecord& record) {
+  return weir::all_runtimes().find(record.type)->load_with(*record.data, record.options, {}).status();
+}
+
 Status read_models(const DemoOptions& options, DemoInput& input) {
   WEIR_ASSIGN_OR_RETURN(const std::string index, read_text_file(options.model_files + "/index.csv"));
   WEIR_ASSIGN_OR_RETURN(const std::vector<ModelLine> lines, parse_model_index(index, options.models));
@@ -89,11 +107,14 @@ Status read_models(const DemoOptions& options, DemoInput& input) {
     weir::ModelRecord& record = input.models.emplace_back();
     record.key = line.key;
     record.name = line.name;
-    record.type = "PMML";
+    say_what_it_is(line.kind, record);
     record.version = line.version;
     record.effective_at = line.effective_at;
     record.lineage = line.file;
     WEIR_ASSIGN_OR_RETURN(record.data, read_text_file(options.model_files + '/' + line.file));
+  }
+  if (options.models == "onnx" || options.models == "tensorflow") {
+    WEIR_RETURN_IF_ERROR(try_runtime(input.models.front()));
   }
   weir::ModelRecord& end = input.models.emplace_back();
   end.key = kEndMark;

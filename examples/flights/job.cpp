@@ -9,6 +9,7 @@
 #include <weir/memory_source.hpp>
 #include <weir/model_inbox.hpp>
 #include <weir/paced.hpp>
+#include <weir/runtimes.hpp>
 #include <weir/serving.hpp>
 
 #include "model_inputs.hpp"
@@ -46,7 +47,7 @@ weir::ServeModel<FlightRequest> serve(weir::ScorePath path) {
   options.path = path;
   options.keep_versions = 64;  // the year's and what is posted, for rollback and statistics
   options.max_logged_refusals = 64;
-  return {{weir::pmml_runtime()}, request_features(), std::move(options)};
+  return {weir::all_runtimes(), request_features(), std::move(options)};
 }
 
 }  // namespace

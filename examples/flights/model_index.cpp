@@ -8,6 +8,10 @@ namespace flights {
 
 using weir::Result;
 
+std::string trained_as(std::string_view kind) {
+  return kind == "onnx" || kind == "tensorflow" ? "lr" : std::string(kind);
+}
+
 Result<std::vector<ModelLine>> parse_model_index(std::string_view csv, std::string_view kind) {
   static constexpr std::string_view kColumns[] = {"kind", "key", "name", "version", "effective_at", "file"};
   WEIR_ASSIGN_OR_RETURN(CsvReader reader, CsvReader::open("index.csv", csv, kColumns));

@@ -11,8 +11,11 @@
 
 namespace flights {
 
+// The kind that train.py fitted: ONNX and TensorFlow hold the logistic regressions of `lr`.
+std::string trained_as(std::string_view kind);
+
 struct ModelLine {
-  std::string kind;  // `lr` or `boosting`
+  std::string kind;  // `lr`, `boosting`, `onnx` or `tensorflow`
   std::string key;   // origin airport
   std::string name;
   std::int64_t version = 0;  // a date, 20130201: versions grow with time

@@ -44,9 +44,11 @@ Status read_value(std::string_view name, std::string_view text, DemoOptions& opt
   if (name == "--checkpoint-interval")
     return read_number<std::int64_t>(name, text, 10, 3'600'000, options.checkpoint_interval_ms);
   if (name == "--models") {
-    options.models = text;
-    if (text == "lr" || text == "boosting") return {};
-    return Status::invalid_argument("--models is '" + std::string(text) + "'; it must be lr or boosting");
+    options.models = text == "pmml" ? "lr" : text;
+    for (const std::string_view kind : {"lr", "boosting", "onnx", "tensorflow"})
+      if (options.models == kind) return {};
+    return Status::invalid_argument("--models is '" + std::string(text) +
+                                    "'; it must be lr, pmml, boosting, onnx or tensorflow");
   }
   if (name == "--until") {
     WEIR_ASSIGN_OR_RETURN(options.until, weir::parse_timestamp(text));
@@ -97,7 +99,8 @@ std::string usage() {
 A year of flights from New York, scored by models that are replaced while it runs. Stopped or killed, it goes on where
 it was when it is started again with the same --models and --directory.
 
-  --models lr|boosting        logistic regressions (default) or boosted trees
+  --models KIND               lr or pmml: logistic regressions as PMML (default); boosting: boosted trees as PMML;
+                              onnx, tensorflow: the same logistic regressions for these runtimes
   --speed N|max               days of flights a second (default 18: the year in about 20 s), or as fast as it goes
   --until DATE                only flights requested before, such as 2013-04-01
   --kill [N]                  SIGKILL N times (default once) on the way, restart, compare with an unbroken run

@@ -15,7 +15,7 @@ struct DemoOptions {
   std::string data = ".weir/data/flights";     // where fetch.sh put the raw data, and where the event files go
   std::string model_files;                     // directory of index.csv; the repository's when not given
   std::string directory = ".weir/demo";        // state and output of runs
-  std::string models = "lr";                   // or `boosting`
+  std::string models = "lr";                   // or `boosting`, `onnx`, `tensorflow`
   std::optional<double> days_per_second = 18;  // of event time; none: as fast as it goes
   std::optional<weir::Timestamp> until;        // only flights requested before
   std::uint32_t parallelism = 2;

@@ -29,7 +29,7 @@ struct MonthRow {
 };
 
 struct Summary {
-  std::string models;  // `lr` or `boosting`
+  std::string models;  // as DemoOptions::models
   std::uint64_t records_in = 0;
   std::uint64_t records_out = 0;
   std::uint64_t swaps = 0;
