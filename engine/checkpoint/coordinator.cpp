@@ -135,26 +135,23 @@ void Coordinator::trigger(std::unique_lock<std::mutex>& lock, Kind kind) {
   running_.emplace();
   running_->id = next_id_++;
   running_->started_ns = options_.clock->monotonic_ns();
-  running_->final = kind == Kind::kFinal;
-  running_->halting = kind == Kind::kHalting;
-  running_->bare = kind == Kind::kBare;
+  running_->kind = kind;
   running_->missing = execution_->tasks().size();
   barrier_requested_ = false;  // any barrier is what was asked for
-  if (!running_->bare) {
+  if (kind != Kind::kBare) {
     running_->callbacks.swap(requested_);
     last_trigger_ns_ = running_->started_ns;
   }
   const std::uint64_t id = running_->id;
-  const bool bare = running_->bare;
   lock.unlock();
-  execution_->send_barrier(id, bare);
+  execution_->send_barrier(id, kind == Kind::kBare);
   lock.lock();
 }
 
 void Coordinator::decline(std::unique_lock<std::mutex>& lock, const std::string& why) {
   Running declined = std::move(*running_);
   running_.reset();
-  if (declined.bare)
+  if (declined.kind == Kind::kBare)
     barrier_requested_ = true;  // still wanted; every try is bounded
   else
     ++declined_in_a_row_;
@@ -167,7 +164,7 @@ void Coordinator::decline(std::unique_lock<std::mutex>& lock, const std::string&
 
 Coordinator::Outcome Coordinator::complete(std::unique_lock<std::mutex>& lock) {
   Running done = std::move(*running_);
-  if (done.bare) {
+  if (done.kind == Kind::kBare) {
     running_.reset();
     signalled_ = true;
     return Outcome::kRunning;
@@ -185,8 +182,8 @@ Coordinator::Outcome Coordinator::complete(std::unique_lock<std::mutex>& lock) {
   running_.reset();
   if (!status.is_ok()) return fail(status.with_context("checkpoint " + std::to_string(done.id)));
   declined_in_a_row_ = 0;
-  if (done.final) return Outcome::kFinished;
-  if (done.halting) return Outcome::kStopped;
+  if (done.kind == Kind::kFinal) return Outcome::kFinished;
+  if (done.kind == Kind::kHalting) return Outcome::kStopped;
   signalled_ = true;
   return Outcome::kRunning;
 }

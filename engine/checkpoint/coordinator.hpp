@@ -63,18 +63,21 @@ class Coordinator final : public runtime::ExecutionListener {
   void shut_down(const Status& reason);
 
  private:
+  enum class Kind : std::uint8_t {
+    kPeriodic,
+    kFinal,    // of a job whose streams have all ended
+    kHalting,  // of a stop without drain
+    kBare,     // no checkpoint: only a cut through the streams that an operator asked for
+  };
   struct Running {
     std::uint64_t id = 0;
     std::int64_t started_ns = 0;
-    bool final = false;    // of a job whose streams have all ended
-    bool halting = false;  // of a stop without drain
-    bool bare = false;     // no checkpoint: only a cut through the streams that an operator asked for
+    Kind kind = Kind::kPeriodic;
     std::size_t missing = 0;
     std::vector<runtime::TaskSnapshot> snapshots;
     std::vector<CheckpointCallback> callbacks;
   };
 
-  enum class Kind : std::uint8_t { kPeriodic, kFinal, kHalting, kBare };
   void trigger(std::unique_lock<std::mutex>& lock, Kind kind);
   void decline(std::unique_lock<std::mutex>& lock, const std::string& why);
   Outcome complete(std::unique_lock<std::mutex>& lock);
