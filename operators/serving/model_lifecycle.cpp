@@ -215,12 +215,9 @@ void ModelLifecycle::on_reloaded(ModelSlot& slot, ModelVersion& version, LoadRes
 }
 
 void ModelLifecycle::loaded(ModelSlot& slot, ModelVersion& version, LoadResult result) {
-  version.scorer = std::move(result.scorer);
+  version.set_scorer(std::move(result.scorer));
   version.facts.memory_bytes = result.memory_bytes;
   version.loaded_mark = last_mark_;
-  version.number_outputs = version.text_outputs = 0;
-  for (const Field& output : version.scorer->outputs())
-    ++(output.type == FieldType::kNumber ? version.number_outputs : version.text_outputs);
   loaded_bytes_ += result.memory_bytes;
   memory_->set(static_cast<std::int64_t>(loaded_bytes_));
   if (version.records_metric == nullptr) attach_metrics(*context_, slot.key_text, version);

@@ -6,7 +6,6 @@
 /// them on the ModelBoard, which all tasks share; any task scores records of any key with what the board says.
 
 #include <algorithm>
-#include <cstring>
 #include <functional>
 #include <map>
 #include <memory>
@@ -19,10 +18,13 @@
 #include <weir/json.hpp>
 #include <weir/operator.hpp>
 #include <weir/serving/batch_scorer.hpp>
+#include <weir/serving/board_owner.hpp>
+#include <weir/serving/board_reader.hpp>
 #include <weir/serving/held_records.hpp>
 #include <weir/serving/key_slots.hpp>
 #include <weir/serving/model_board.hpp>
 #include <weir/serving/model_lifecycle.hpp>
+#include <weir/serving/serving_metrics.hpp>
 #include <weir/serving/serving_statistics.hpp>
 #include <weir/serving/serving_view.hpp>
 #include <weir/serving/side_batch.hpp>
@@ -37,27 +39,18 @@ class BroadcastServeOperator final : public Operator, public ServingView {
   static constexpr std::size_t kModels = 1;
 
   // A key this task owns.
-  struct OwnedSlot : ModelSlot {
-    OwnedSlot(std::uint64_t of_hash, const K& of_key) : ModelSlot(weir::key_text(of_key)), key(of_key), hash(of_hash) {}
+  struct OwnedSlot : OwnedModels {
+    OwnedSlot(std::uint64_t of_hash, const K& of_key)
+        : OwnedModels(weir::key_text(of_key)), key(of_key), hash(of_hash) {}
     K key;
     std::uint64_t hash;
-    std::map<std::uint64_t, BoardModelPtr> posted;  // by sequence
-    BoardModelPtr current_posted;
-  };
-  // This task's own working memory beside a model of the board.
-  struct LocalVersion : ModelVersion {
-    BoardModelPtr model;
   };
   // A key whose records come by.
-  struct LocalSlot : ModelSlot {
-    LocalSlot(std::uint64_t of_hash, const K& of_key) : ModelSlot(weir::key_text(of_key)), key(of_key), hash(of_hash) {}
+  struct LocalSlot : ReaderSlot {
+    LocalSlot(std::uint64_t of_hash, const K& of_key)
+        : ReaderSlot(weir::key_text(of_key)), key(of_key), hash(of_hash) {}
     K key;
     std::uint64_t hash;
-    std::uint32_t owner = 0;
-    std::uint64_t table_version = 0;   // for which `posted` was looked up
-    const BoardKey* posted = nullptr;  // null: nothing is published of the key
-    std::vector<std::unique_ptr<LocalVersion>> locals;
-    KeyStatistics* statistics = nullptr;  // in this task's share
     std::map<HeldOrder, HeldRecord<T>> waiting;
   };
 
@@ -74,15 +67,14 @@ class BroadcastServeOperator final : public Operator, public ServingView {
     WEIR_RETURN_IF_ERROR(check_serve_options(options_, kCanHold));
     context_ = &context;
     waker_ = context.waker();
-    no_model_metric_ = &context.described_metric("records_without_model_total", {"records that met no model", {}});
-    errors_metric_ = &context.described_metric("scoring_errors_total", {"records a model could not score", {}});
-    held_metric_ = &context.described_metric("records_held", {"records that wait for a model", {}});
-    events_output_ = context.side_output(kModelEvents.name);
-    lifecycle_.collect_events(events_output_.has_value());
+    metrics_.open(context);
+    WEIR_RETURN_IF_ERROR(events_.open(context, lifecycle_));
     board_ = std::static_pointer_cast<ModelBoard>(
         context.shared([&] { return std::make_shared<ModelBoard>(context.parallelism()); }));
     board_->join(context.task_index(), waker_);
     share_ = &board_->share(context.task_index());
+    owner_.emplace(lifecycle_, *board_, context.task_index());
+    reader_.emplace(context, *board_, event_time());
     WEIR_RETURN_IF_ERROR(lifecycle_.open(context));
     models_ = &context.state().emplace<ValueTable<K, KeyModels>>(nullptr, StateOptions{"current-model", true});
     swaps_ = &context.state().emplace<ValueTable<K, SwapLog>>(nullptr, StateOptions{"swap-log", true});
@@ -92,26 +84,26 @@ class BroadcastServeOperator final : public Operator, public ServingView {
   }
 
   void process(std::size_t input, BatchPtr& batch, Outbox& out) override {
-    adopt_initial();
+    refresh(reader_->refresh());
     if (input == kModels) {
       take_models(static_cast<Batch<ModelRecord>&>(*batch));
     } else if (release(out)) {
       take_records(static_cast<Batch<T>&>(*batch), out);
     }
     store();
-    put_events(out);
+    events_.put(lifecycle_, out);
   }
 
   PollResult poll(Outbox& out) override {
-    adopt_initial();
+    refresh(reader_->refresh());
     bool progress = lifecycle_.poll();
-    progress = note_first_uses() || progress;
+    progress = owner_->note_first_uses([this](const std::string& text) { return owned_of(text); }) || progress;
     const std::size_t held = held_count_;
     release_due_ = held != 0;
     release(out);
     progress = progress || held_count_ != held;
     store();
-    put_events(out);
+    events_.put(lifecycle_, out);
     return progress ? PollResult::kProgress : PollResult::kIdle;
   }
 
@@ -120,11 +112,7 @@ class BroadcastServeOperator final : public Operator, public ServingView {
     return true;
   }
 
-  void on_barrier(std::uint64_t barrier) override {
-    if (event_time()) return;
-    initial_taken_ = true;
-    adopt(board_->at_barrier(barrier));
-  }
+  void on_barrier(std::uint64_t barrier) override { refresh(reader_->pass_barrier(barrier)); }
 
   bool counts_for_watermark(std::size_t input) const noexcept override { return input == kRecords || event_time(); }
 
@@ -140,6 +128,8 @@ class BroadcastServeOperator final : public Operator, public ServingView {
     for (const LocalSlot* slot : holding_)
       if (slot->waiting.begin()->first < end) return false;
     board_->note_watermark(context_->task_index(), watermark);
+    owner_->follow_watermark(owned_);
+    store();
     return true;
   }
 
@@ -149,16 +139,15 @@ class BroadcastServeOperator final : public Operator, public ServingView {
     if (held_count_ == 0) return lifecycle_.settled() && events_.empty();
     if (!board_->all_settled()) return false;
     // No record comes any more: those that wait get what there is at last.
-    if (!event_time()) adopt(board_->latest());
+    if (!event_time()) reader_->adopt_latest();
     ending_ = release_due_ = true;
     release(out);
-    return held_count_ == 0;
+    return held_count_ == 0 && events_.empty();
   }
 
   void snapshot(SnapshotBuilder& builder) override {
-    const std::int64_t micros = progress_.time_since_epoch().count();
-    builder.put("model-progress", std::string(reinterpret_cast<const char*>(&micros), sizeof micros));
-    for (const ModelEvent& event : events_) builder.put("model-event", serialize(event));  // no room for them yet
+    put_model_progress(builder, progress_);
+    events_.snapshot(builder);
     std::string bytes;
     ByteWriter writer(bytes);
     {
@@ -227,6 +216,10 @@ class BroadcastServeOperator final : public Operator, public ServingView {
     slot.statistics = &share_->by_key[slot.key_text];
     return slot;
   }
+  OwnedModels* owned_of(const std::string& text) {
+    const Result<K> key = parse_key<K>(text);
+    return key.is_ok() ? owned_.find(hash_key(*key), *key) : nullptr;
+  }
   OwnedSlot& owned_slot(std::uint64_t hash, const K& key) {
     OwnedSlot* slot = owned_.find(hash, key);
     return slot != nullptr ? *slot : owned_.add(hash, key);
@@ -255,194 +248,31 @@ class BroadcastServeOperator final : public Operator, public ServingView {
     progress_ = watermark;
     lifecycle_.set_progress(watermark);
     store();  // the models that came before it are on the board before it is
-    board_->set_progress(context_->task_index(), watermark);
-    board_->wake_all();
-  }
-
-  // Events of models go to the side output, as far as there is room.
-  void put_events(Outbox& out) {
-    if (!events_output_) return;
-    for (ModelEvent& event : lifecycle_.take_events()) events_.push_back(std::move(event));
-    std::size_t sent = 0;
-    for (; sent < events_.size() && out.room(*events_output_) != 0; ++sent)
-      out.batch<ModelEvent>(*events_output_).records.emplace(std::move(events_[sent]));
-    events_.erase(events_.begin(), events_.begin() + static_cast<std::ptrdiff_t>(sent));
+    owner_->set_progress(watermark);
   }
 
   // Writes what changed into state and onto the board.
   void store() {
     bool any_posted = false;
-    if (event_time()) follow_watermark();
     for (ModelSlot* changed : lifecycle_.take_changed()) {
       OwnedSlot& slot = static_cast<OwnedSlot&>(*changed);
       if (slot.models_changed) models_->mutate(slot.key, slot.hash) = lifecycle_.state_of(slot);
       if (slot.swaps_changed) swaps_->mutate(slot.key, slot.hash) = slot.swaps;
       slot.models_changed = slot.swaps_changed = false;
-      any_posted = post(slot) || any_posted;
+      any_posted = owner_->post(slot) || any_posted;
     }
     if (!any_posted) return;
     if (!event_time()) context_->request_barrier();
     board_->wake_all();
   }
 
-  // Versions whose time has passed on all tasks have come into use, even when no record met them.
-  void follow_watermark() {
-    const Timestamp horizon = board_->least_watermark();
-    if (horizon <= horizon_) return;
-    horizon_ = horizon;
-    lifecycle_.set_horizon(horizon);
-    for (OwnedSlot& slot : owned_)
-      if (!slot.timeline.empty() && horizon < slot.blocked_from) lifecycle_.version_at(slot, horizon);
-  }
-
-  // The board's side of a version; made when there is none.
-  BoardModelPtr posted_of(OwnedSlot& slot, const ModelVersion* version) {
-    if (version == nullptr) return nullptr;
-    BoardModelPtr& model = slot.posted[version->facts.sequence];
-    if (!model) model = std::make_shared<BoardModel>(version->id, version->facts.sequence);
-    if (version->scorer != nullptr && model->state() == BoardModel::State::kLoading) model->set_ready(version->scorer);
-    return model;
-  }
-
-  // True when something is new for the other tasks.
-  bool post(OwnedSlot& slot) {
-    bool changed = false;
-    BoardKey key;
-    key.blocked_from = slot.blocked_from;
-    // Of restored versions one may have become ready, or may turn out not to load any more.
-    for (auto& [sequence, model] : slot.posted) {
-      if (model->state() != BoardModel::State::kLoading) continue;
-      const ModelVersion* version = find_version(slot, sequence);
-      if (version == nullptr)
-        model->set_failed();
-      else if (version->scorer != nullptr)
-        model->set_ready(version->scorer);
-      changed = changed || model->state() != BoardModel::State::kLoading;
-    }
-    if (event_time()) {
-      for (const TimelineEntry& entry : slot.timeline)
-        key.timeline.push_back(
-            {entry.effective_at, entry.sequence, posted_of(slot, find_version(slot, entry.version_sequence))});
-      changed = true;
-    } else {
-      key.current = posted_of(slot, slot.current);
-      changed = changed || key.current != slot.current_posted;
-      slot.current_posted = key.current;
-    }
-    std::erase_if(slot.posted, [&](const auto& entry) { return find_version(slot, entry.first) == nullptr; });
-    if (changed) board_->publish(slot.key_text, std::move(key));
-    return changed;
-  }
-
-  bool note_first_uses() {
-    const std::vector<FirstUse> uses = board_->take_first_uses(context_->task_index());
-    for (const FirstUse& use : uses) {
-      const Result<K> key = parse_key<K>(use.key_text);
-      OwnedSlot* slot = key.is_ok() ? owned_.find(hash_key(*key), *key) : nullptr;
-      if (slot == nullptr) continue;
-      if (event_time() && use.event_time < slot->blocked_from) lifecycle_.version_at(*slot, use.event_time);
-      ModelVersion* version = find_version(*slot, use.sequence);
-      if (version != nullptr && version == slot->current && version->awaits_first_record)
-        lifecycle_.note_first_record(*slot, *version, use.position, use.event_time);
-    }
-    return !uses.empty();
-  }
-
   // ---- Every task's side.
 
-  // Before the first barrier: what was published while the operator was opened (after a restart), on all tasks alike.
-  void adopt_initial() {
-    if (event_time()) {
-      if (!table_ || table_->version != board_->version()) adopt(board_->latest());
-    } else if (!initial_taken_) {
-      initial_taken_ = true;
-      adopt(board_->initial());
-    }
-  }
-
-  void adopt(BoardTablePtr table) {
-    if (table == table_) return;
-    table_ = std::move(table);
-    if (held_count_ != 0) {
-      release_due_ = true;
-      waker_();
-    }
-  }
-
-  // What the adopted table says of the key: looked up once per table.
-  void look_at_table(LocalSlot& slot) {
-    slot.table_version = table_->version;
-    const auto found = table_->keys.find(slot.key_text);
-    slot.posted = found == table_->keys.end() ? nullptr : &found->second;
-    slot.cached_from = kMaxTimestamp;
-    slot.cached_until = kMinTimestamp;
-    std::erase_if(slot.locals, [&](const auto& local) { return !is_posted(slot, local->model); });
-    slot.current = slot.posted == nullptr ? nullptr : local_of(slot, slot.posted->current);
-  }
-  static bool is_posted(const LocalSlot& slot, const BoardModelPtr& model) {
-    if (slot.posted == nullptr) return false;
-    if (slot.posted->current == model) return true;
-    return std::any_of(slot.posted->timeline.begin(), slot.posted->timeline.end(),
-                       [&](const BoardEntry& entry) { return entry.model == model; });
-  }
-  LocalVersion* local_of(LocalSlot& slot, const BoardModelPtr& model) {
-    if (model == nullptr) return nullptr;
-    for (const auto& local : slot.locals)
-      if (local->model == model) return local.get();
-    LocalVersion& added = *slot.locals.emplace_back(std::make_unique<LocalVersion>());
-    added.model = model;
-    added.id = model->id();
-    return &added;
-  }
-  // May records be scored with it now? Fills in the scorer once it is there. A model that could not be loaded again
-  // after a restart counts as none.
-  bool usable(const LocalSlot& slot, ModelVersion*& version) {
-    if (version == nullptr || version->scorer != nullptr) [[likely]]
-      return true;
-    auto& local = static_cast<LocalVersion&>(*version);
-    switch (local.model->state()) {
-      case BoardModel::State::kLoading: return false;
-      case BoardModel::State::kFailed: version = nullptr; return true;
-      case BoardModel::State::kReady: break;
-    }
-    local.scorer = local.model->scorer();
-    for (const Field& output : local.scorer->outputs())
-      ++(output.type == FieldType::kNumber ? local.number_outputs : local.text_outputs);
-    local.awaits_first_record = true;
-    ModelLifecycle::attach_metrics(*context_, slot.key_text, local);
-    return true;
-  }
-
-  // Is it settled which version (null: none) scores the key's records, of this time in event-time mode?
-  bool decided(LocalSlot& slot, Timestamp time, ModelVersion*& version) {
-    if (slot.table_version != table_->version) [[unlikely]]
-      look_at_table(slot);
-    if (!event_time()) {
-      version = slot.current;
-      return usable(slot, version);
-    }
-    if (time > table_->progress[slot.owner]) return false;
-    if (time < slot.cached_from || time >= slot.cached_until) {
-      if (slot.posted != nullptr && time >= slot.posted->blocked_from) return false;
-      find_in_timeline(slot, time);
-    }
-    version = slot.cached;
-    return usable(slot, version);
-  }
-  void find_in_timeline(LocalSlot& slot, Timestamp time) {
-    slot.cached = nullptr;
-    slot.cached_from = kMinTimestamp;
-    slot.cached_until = kMaxTimestamp;
-    if (slot.posted == nullptr) return;
-    slot.cached_until = slot.posted->blocked_from;
-    for (const BoardEntry& entry : slot.posted->timeline) {
-      if (entry.effective_at > time) {
-        slot.cached_until = std::min(slot.cached_until, entry.effective_at);
-        return;
-      }
-      slot.cached = local_of(slot, entry.model);
-      slot.cached_from = entry.effective_at;
-    }
+  // Another table: records that wait may be decided now.
+  void refresh(bool is_another) {
+    if (!is_another || held_count_ == 0) return;
+    release_due_ = true;
+    waker_();
   }
 
   void take_records(Batch<T>& batch, Outbox& out) {
@@ -458,7 +288,7 @@ class BroadcastServeOperator final : public Operator, public ServingView {
       LocalSlot& slot = local_slot(hash_key(key), key);
       const Timestamp time = time_of(batch, index);
       ModelVersion* version = nullptr;
-      const bool is_decided = decided(slot, time, version);
+      const bool is_decided = reader_->decided(slot, time, version);
       // Those of its key that wait go first.
       const bool must_wait = event_time()
                                  ? !is_decided || (!slot.waiting.empty() && slot.waiting.begin()->first.first <= time)
@@ -492,18 +322,18 @@ class BroadcastServeOperator final : public Operator, public ServingView {
     if (scorer_.without_model() != 0) [[unlikely]] {
       for (std::size_t i = 0; i < count; ++i)
         if (versions_[i] == nullptr) ++static_cast<LocalSlot&>(*slots_of_[i]).statistics->no_model;
-      no_model_metric_->add(static_cast<std::int64_t>(scorer_.without_model()));
+      metrics_.without_model->add(static_cast<std::int64_t>(scorer_.without_model()));
     }
     if (groups.empty()) return;
     const Timestamp now = context_->clock().now();
     for (const ScoredGroup& group : groups) {
       LocalSlot& slot = static_cast<LocalSlot&>(*group.slot);
-      LocalVersion& version = static_cast<LocalVersion&>(*group.version);
+      ReaderVersion& version = static_cast<ReaderVersion&>(*group.version);
       slot.statistics->of(version.id, version.statistics_hint, options_.keep_versions + 1)
           .add(group.rows, group.failed, group.elapsed_ns, now);
       version.records_metric->add(group.rows);
       if (group.failed != 0) {
-        errors_metric_->add(group.failed);
+        metrics_.errors->add(group.failed);
         version.errors_metric->add(group.failed);
       }
       if (!version.awaits_first_record) [[likely]]
@@ -526,7 +356,7 @@ class BroadcastServeOperator final : public Operator, public ServingView {
   void put_held(LocalSlot& slot, Timestamp order, HeldRecord<T> held) {
     if (slot.waiting.empty()) holding_.push_back(&slot);
     slot.waiting.emplace(HeldOrder{order, next_held_++}, std::move(held));
-    held_metric_->set(static_cast<std::int64_t>(++held_count_));
+    metrics_.held->set(static_cast<std::int64_t>(++held_count_));
   }
 
   // kHold, and no room: the oldest of all is answered without a model.
@@ -547,7 +377,7 @@ class BroadcastServeOperator final : public Operator, public ServingView {
     HeldRecord<T>& held = node.mapped();
     add_record(side_, std::move(held.record), held.event_time, held.position);
     if (slot.waiting.empty()) std::erase(holding_, &slot);
-    held_metric_->set(static_cast<std::int64_t>(--held_count_));
+    metrics_.held->set(static_cast<std::int64_t>(--held_count_));
   }
 
   // Lets go of those whose time has come. False when the outbox filled up before all had left.
@@ -563,7 +393,7 @@ class BroadcastServeOperator final : public Operator, public ServingView {
       for (LocalSlot* slot : holding) {
         while (count < room && !slot->waiting.empty()) {
           ModelVersion* version = nullptr;
-          if (!decided(*slot, slot->waiting.begin()->first.first, version)) break;
+          if (!reader_->decided(*slot, slot->waiting.begin()->first.first, version)) break;
           if (version == nullptr && !event_time() && !ending_) break;
           slots_of_[count] = slot;
           versions_[count++] = version;
@@ -583,26 +413,15 @@ class BroadcastServeOperator final : public Operator, public ServingView {
   // ---- After a restart.
 
   Status restore() {
-    Timestamp progress = kMaxTimestamp;
-    bool is_known = false;
     std::uint64_t held = 0;
     for (const auto& [name, bytes] : context_->restored_entries()) {
-      if (name == "model-progress" && bytes.size() == sizeof(std::int64_t)) {
-        std::int64_t micros = 0;
-        std::memcpy(&micros, bytes.data(), sizeof micros);
-        progress = std::min(progress, Timestamp{Duration{micros}});
-        is_known = true;
-      } else if (name == "model-event" && context_->task_index() == 0 && events_output_) {
-        WEIR_ASSIGN_OR_RETURN(ModelEvent event, deserialize<ModelEvent>(bytes));
-        events_.push_back(std::move(event));
-      } else if (name == "statistics" && context_->task_index() == 0) {
+      if (name == "statistics" && context_->task_index() == 0) {
         WEIR_RETURN_IF_ERROR(restore_statistics(bytes));
       } else if (name == "held" && held++ % context_->parallelism() == context_->task_index()) {
         WEIR_RETURN_IF_ERROR(restore_held(bytes));
       }
     }
-    // A stream that had ended says so again; one that has not must not count as ended.
-    if (is_known && event_time() && progress != kMaxTimestamp) set_progress(progress);
+    if (const auto progress = restored_model_progress(*context_); progress && event_time()) set_progress(*progress);
     std::vector<std::pair<K, KeyModels>> stored;
     WEIR_RETURN_IF_ERROR(
         models_->for_each([&](const K& key, const KeyModels& state) { stored.emplace_back(key, state); }));
@@ -611,7 +430,7 @@ class BroadcastServeOperator final : public Operator, public ServingView {
       const SwapLog* log = swaps_->find(key, hash);
       OwnedSlot& slot = owned_slot(hash, key);
       lifecycle_.restore(slot, std::move(state), log == nullptr ? SwapLog{} : *log);
-      post(slot);
+      owner_->post(slot);
     }
     release_due_ = held_count_ != 0;
     if (release_due_) waker_();
@@ -659,18 +478,13 @@ class BroadcastServeOperator final : public Operator, public ServingView {
   KeySlots<LocalSlot, K> local_;
   ValueTable<K, KeyModels>* models_ = nullptr;
   ValueTable<K, SwapLog>* swaps_ = nullptr;
-  Metric* no_model_metric_ = nullptr;
-  Metric* errors_metric_ = nullptr;
-  Metric* held_metric_ = nullptr;
+  std::optional<BoardOwner> owner_;    // from open() on
+  std::optional<BoardReader> reader_;  // from open() on
+  ServingMetrics metrics_;
+  ModelEventsOutput events_;
 
-  std::optional<std::size_t> events_output_;
-  std::vector<ModelEvent> events_;  // not put out yet
-
-  BoardTablePtr table_;  // what this task scores with
-  bool initial_taken_ = false;
   Timestamp progress_ = kMinTimestamp;  // event time: how far this task has read its part of the model stream
-  Timestamp horizon_ = kMinTimestamp;
-  std::vector<LocalSlot*> holding_;  // slots with records that wait
+  std::vector<LocalSlot*> holding_;     // slots with records that wait
   std::size_t held_count_ = 0;
   std::uint64_t next_held_ = 1;
   bool release_due_ = false;

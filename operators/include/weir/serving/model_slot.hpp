@@ -29,6 +29,12 @@ struct ModelVersion {
   std::uint32_t text_outputs = 0;
   bool awaits_first_record = false;  ///< its entry in the swap log does not say yet which record was first
 
+  void set_scorer(std::shared_ptr<const Scorer> loaded) {
+    scorer = std::move(loaded);
+    number_outputs = text_outputs = 0;
+    for (const Field& output : scorer->outputs()) ++(output.type == FieldType::kNumber ? number_outputs : text_outputs);
+  }
+
   // Working memory of whoever scores a batch.
   std::uint64_t batch_mark = 0;
   std::uint32_t group = 0;

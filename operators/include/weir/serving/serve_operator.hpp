@@ -5,7 +5,6 @@
 /// must wait, scores the others, and stores what changed.
 
 #include <algorithm>
-#include <cstring>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -21,6 +20,7 @@
 #include <weir/serving/held_records.hpp>
 #include <weir/serving/key_slots.hpp>
 #include <weir/serving/model_lifecycle.hpp>
+#include <weir/serving/serving_metrics.hpp>
 #include <weir/serving/serving_statistics.hpp>
 #include <weir/serving/serving_view.hpp>
 #include <weir/serving/side_batch.hpp>
@@ -56,11 +56,8 @@ class ServeOperator final : public Operator, public ServingView {
     WEIR_RETURN_IF_ERROR(check_serve_options(options_, kCanHold));
     context_ = &context;
     waker_ = context.waker();
-    no_model_metric_ = &context.described_metric("records_without_model_total", {"records that met no model", {}});
-    errors_metric_ = &context.described_metric("scoring_errors_total", {"records a model could not score", {}});
-    held_metric_ = &context.described_metric("records_held", {"records that wait for a model", {}});
-    events_output_ = context.side_output(kModelEvents.name);
-    lifecycle_.collect_events(events_output_.has_value());
+    metrics_.open(context);
+    WEIR_RETURN_IF_ERROR(events_.open(context, lifecycle_));
     WEIR_RETURN_IF_ERROR(lifecycle_.open(context));
     models_ = &context.state().emplace<ValueTable<K, KeyModels>>(nullptr, StateOptions{"current-model", true});
     swaps_ = &context.state().emplace<ValueTable<K, SwapLog>>(nullptr, StateOptions{"swap-log", true});
@@ -78,7 +75,7 @@ class ServeOperator final : public Operator, public ServingView {
       take_records(static_cast<Batch<T>&>(*batch), out);
     }
     store();
-    put_events(out);
+    events_.put(lifecycle_, out);
     if (input == kModels && release_due_) waker_();
   }
 
@@ -90,7 +87,7 @@ class ServeOperator final : public Operator, public ServingView {
       release(out);
     }
     store();
-    put_events(out);
+    events_.put(lifecycle_, out);
     return progress ? PollResult::kProgress : PollResult::kIdle;
   }
 
@@ -128,9 +125,8 @@ class ServeOperator final : public Operator, public ServingView {
   }
 
   void snapshot(SnapshotBuilder& builder) override {
-    const std::int64_t micros = progress_.time_since_epoch().count();
-    builder.put("model-progress", std::string(reinterpret_cast<const char*>(&micros), sizeof micros));
-    for (const ModelEvent& event : events_) builder.put("model-event", serialize(event));  // no room for them yet
+    put_model_progress(builder, progress_);
+    events_.snapshot(builder);
   }
 
   Status list_models(JsonWriter& json, std::string_view prefix, std::size_t limit, std::string& cursor) override {
@@ -290,7 +286,7 @@ class ServeOperator final : public Operator, public ServingView {
           .add(group.rows, group.failed, group.elapsed_ns, now);
       version.records_metric->add(group.rows);
       if (group.failed != 0) [[unlikely]] {
-        errors_metric_->add(group.failed);
+        metrics_.errors->add(group.failed);
         version.errors_metric->add(group.failed);
       }
       if (version.awaits_first_record && slot.current == &version) [[unlikely]] {
@@ -305,7 +301,7 @@ class ServeOperator final : public Operator, public ServingView {
       if (versions_[i] != nullptr) continue;
       const Slot& slot = static_cast<const Slot&>(*slots_of_[i]);
       ++statistics_->mutate(slot.key, slot.hash).no_model;
-      no_model_metric_->add(1);
+      metrics_.without_model->add(1);
     }
   }
 
@@ -325,7 +321,7 @@ class ServeOperator final : public Operator, public ServingView {
     slot.held += count;
     slot.first_held = std::min(slot.first_held, first);
     held_count_ += count;
-    held_metric_->set(static_cast<std::int64_t>(held_count_));
+    metrics_.held->set(static_cast<std::int64_t>(held_count_));
   }
 
   // Moves up to `limit` of the key's held records before `end` to side_, in order. How many.
@@ -349,7 +345,7 @@ class ServeOperator final : public Operator, public ServingView {
       slot.held -= orders_.size();
       slot.first_held = slot.held == 0 ? kAfterHeld : next;
       held_count_ -= orders_.size();
-      held_metric_->set(static_cast<std::int64_t>(held_count_));
+      metrics_.held->set(static_cast<std::int64_t>(held_count_));
       if (slot.held == 0 && !orders_.empty()) std::erase(holding_, &slot);
       return orders_.size();
     } else {
@@ -414,16 +410,6 @@ class ServeOperator final : public Operator, public ServingView {
     release_due_ = held_count_ != 0;
   }
 
-  // Events of models go to the side output, as far as there is room.
-  void put_events(Outbox& out) {
-    if (!events_output_) return;
-    for (ModelEvent& event : lifecycle_.take_events()) events_.push_back(std::move(event));
-    std::size_t sent = 0;
-    for (; sent < events_.size() && out.room(*events_output_) != 0; ++sent)
-      out.batch<ModelEvent>(*events_output_).records.emplace(std::move(events_[sent]));
-    events_.erase(events_.begin(), events_.begin() + static_cast<std::ptrdiff_t>(sent));
-  }
-
   void store() {
     for (ModelSlot* changed : lifecycle_.take_changed()) {
       Slot& slot = static_cast<Slot&>(*changed);
@@ -435,21 +421,7 @@ class ServeOperator final : public Operator, public ServingView {
   }
 
   Status restore() {
-    Timestamp progress = kMaxTimestamp;
-    bool is_known = false;
-    for (const auto& [name, bytes] : context_->restored_entries()) {
-      if (name == "model-event" && context_->task_index() == 0 && events_output_) {
-        WEIR_ASSIGN_OR_RETURN(ModelEvent event, deserialize<ModelEvent>(bytes));
-        events_.push_back(std::move(event));
-      }
-      std::int64_t micros = 0;
-      if (name != "model-progress" || bytes.size() != sizeof micros) continue;
-      std::memcpy(&micros, bytes.data(), sizeof micros);
-      progress = std::min(progress, Timestamp{Duration{micros}});
-      is_known = true;
-    }
-    // A stream that had ended says so again; one that has not must not count as ended.
-    if (is_known && event_time() && progress != kMaxTimestamp) set_progress(progress);
+    if (const auto progress = restored_model_progress(*context_); progress && event_time()) set_progress(*progress);
     std::vector<std::pair<K, KeyModels>> stored;
     WEIR_RETURN_IF_ERROR(
         models_->for_each([&](const K& key, const KeyModels& state) { stored.emplace_back(key, state); }));
@@ -484,12 +456,8 @@ class ServeOperator final : public Operator, public ServingView {
   ValueTable<K, SwapLog>* swaps_ = nullptr;
   ValueTable<K, KeyStatistics>* statistics_ = nullptr;
   std::conditional_t<kCanHold, HeldTable<K, T>, void>* held_ = nullptr;
-  Metric* no_model_metric_ = nullptr;
-  Metric* errors_metric_ = nullptr;
-  Metric* held_metric_ = nullptr;
-
-  std::optional<std::size_t> events_output_;
-  std::vector<ModelEvent> events_;  // not put out yet
+  ServingMetrics metrics_;
+  ModelEventsOutput events_;
 
   Timestamp progress_ = kMinTimestamp;  // event time: how far the model stream has come
   std::vector<Slot*> holding_;          // slots with held records
