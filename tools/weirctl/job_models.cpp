@@ -148,7 +148,13 @@ Result<Published> publish(JobClient& client, const Publication& publication) {
                                       {"effective_at", publication.effective_at},
                                       {"description", publication.description},
                                       {"sha256", weir::sha256_hex(bytes)},
-                                      {"ed25519", signature}});
+                                      {"ed25519", signature},
+                                      {"features", publication.options.features},
+                                      {"inputs", publication.options.inputs},
+                                      {"outputs", publication.options.outputs},
+                                      {"classes", publication.options.classes},
+                                      {"tag", publication.options.tag},
+                                      {"signature", publication.options.signature}});
   WEIR_ASSIGN_OR_RETURN(const JobReply reply, client.ask("POST", "/v1/models" + query, std::move(bytes)));
   WEIR_ASSIGN_OR_RETURN(const json::value answer, parse(reply.body));
   return Published{text_of(answer, "key"), text_of(answer, "name"), text_of(answer, "created"),

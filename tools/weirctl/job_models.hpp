@@ -24,6 +24,10 @@ struct Publication {
   std::string effective_at;
   std::string description;
   std::string private_key_file;  ///< signs; empty: not signed
+  /// What the bytes of an ONNX or TensorFlow model leave open; lists with commas. Empty: not said.
+  struct {
+    std::string features, inputs, outputs, classes, tag, signature;
+  } options;
 };
 
 /// How the job knows a model that was published.

@@ -108,6 +108,13 @@ void add_models_commands(CLI::App& app, int& result) {
   add_publication(*publish_command, arguments);
   publish_command->add_option("--effective-at", arguments->publication.effective_at, "event time from which it counts");
   publish_command->add_option("--description", arguments->publication.description, "for people");
+  auto& options = arguments->publication.options;
+  publish_command->add_option("--features", options.features, "names of the features a model's tensor takes, in order");
+  publish_command->add_option("--inputs", options.inputs, "names of the graph's inputs");
+  publish_command->add_option("--outputs", options.outputs, "names of the graph's outputs");
+  publish_command->add_option("--classes", options.classes, "labels of the columns of its probabilities");
+  publish_command->add_option("--tag", options.tag, "of a SavedModel");
+  publish_command->add_option("--signature", options.signature, "of a SavedModel");
   publish_command
       ->add_option("--wait", arguments->wait_seconds, "seconds to wait until it is accepted or refused; 0: none")
       ->capture_default_str()
@@ -150,7 +157,9 @@ void add_models_commands(CLI::App& app, int& result) {
     command->callback([arguments, &result, order_verb = std::string(verb)] {
       result = with_client(*arguments, [&](JobClient& client) {
         const weir::Status status = order(client, order_verb, arguments->key, arguments->name, arguments->version);
-        return status.is_ok() ? 0 : failed(status);
+        if (!status.is_ok()) return failed(status);
+        std::cout << "accepted  " << order_verb << "  key " << arguments->key << '\n';
+        return 0;
       });
     });
   }
