@@ -45,11 +45,15 @@ int run(const std::string& directory, std::uint16_t port) {
                       .number("vibration", [](const Reading& reading) { return reading.vibration; });
 
   readings.connect(models)
-      .co_process(weir::ServeModel<Reading>({weir::pmml_runtime()}, features, {.outputs = {"probability(1)"}}))
+      .co_process(weir::ServeModel<Reading>(weir::all_runtimes(), features, {.outputs = {"probability(1)"}}))
       .uid("risk")
       .map([](const weir::Scored<Reading>& scored) {
-        return Risk{scored.key, scored.event_time, scored.model.version, scored.number(),
-                    std::string(to_string(scored.status))};
+        return Risk{.machine = scored.key,
+                    .time = scored.event_time,
+                    .position = scored.position,
+                    .model = scored.model.version,
+                    .probability = scored.number(),
+                    .status = std::string(to_string(scored.status))};
       })
       .sink_to(weir::file_sink<Risk>({.directory = directory + "/risks",
                                       .prefix = "risk",

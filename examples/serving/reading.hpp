@@ -19,8 +19,9 @@ BOOST_DESCRIBE_STRUCT(Reading, (), (time, machine, temperature, vibration))
 struct Risk {
   std::string machine;
   weir::Timestamp time;
-  std::int64_t model = 0;  // version; 0: no model yet
+  std::uint64_t position = 0;  // of the reading, in its source
+  std::int64_t model = 0;      // version; 0: no model yet
   double probability = 0;
   std::string status;
 };
-BOOST_DESCRIBE_STRUCT(Risk, (), (machine, time, model, probability, status))
+BOOST_DESCRIBE_STRUCT(Risk, (), (machine, time, position, model, probability, status))
