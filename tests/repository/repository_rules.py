@@ -7,6 +7,7 @@ headers    a public header starts with #pragma once and a /// comment
 places     no path of a machine and no registry host anywhere
 excerpts   code that a page says is from a file is in that file, line for line (indentation aside)
 links      what a page links to in the repository is there
+named_tests  the tests that docs/faults.md names are there
 """
 
 import pathlib
@@ -52,6 +53,10 @@ PLACES = re.compile(r"(?<![\w.$}-])/(?:work|root|home|Users)/\w|" + "|".join(HOS
 
 EXCERPT = re.compile(r"^<!-- from (\S+) -->\n```\w*\n(.*?)^```", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\(([^)#\s:]+)(?:#[^)\s]*)?\)")
+
+FAULTS = "docs/faults.md"
+NAMED_TEST = re.compile(r"`(\w+\.\w+)`")
+TEST = re.compile(r"^(?:TEST(?:_F|_P)?|RC_GTEST_(?:FIXTURE_)?PROP)\(\s*(\w+),\s*(\w+)", re.MULTILINE)
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.MULTILINE)
 COMMENT = re.compile(r'//[^\n]*|/\*.*?\*/', re.DOTALL)
@@ -231,7 +236,16 @@ def links(tree):
                 yield f"{path}: links to {found.group(1)}, which does not exist"
 
 
-RULES = (layering, leak, words, headers, places, excerpts, links)
+def named_tests(tree):
+    if FAULTS not in tree.known:
+        return
+    there = {".".join(test) for path in tree.sources if path.startswith("tests/") for test in TEST.findall(tree.text(path))}
+    for name in NAMED_TEST.findall(tree.text(FAULTS)):
+        if name not in there:
+            yield f"{FAULTS}: names the test {name}, which does not exist"
+
+
+RULES = (layering, leak, words, headers, places, excerpts, links, named_tests)
 
 
 def breaches(root):

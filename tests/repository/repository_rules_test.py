@@ -123,6 +123,11 @@ class Rules(unittest.TestCase):
         self.assertEqual(breaches_of({"README.md": "[a](docs/notes.md#x) [b](#here) [c](https://example.org/x)\n"}), [])
         self.assert_only_breach({"docs/a.md": "[a](docs/notes.md)\n"}, "docs/a.md: links to docs/notes.md")
 
+    def test_named_tests(self):
+        test = {"tests/base/time_test.cpp": "TEST(Time, Passes) {}\nTEST_F(TimeFixture,\n       IsUp) {}\n"}
+        self.assertEqual(breaches_of({**test, "docs/faults.md": "`Time.Passes`, `TimeFixture.IsUp`\n"}), [])
+        self.assert_only_breach({**test, "docs/faults.md": "`Time.StandsStill`\n"}, "names the test Time.StandsStill")
+
     def test_places(self):
         slash = "/"  # this file is checked, too
         for text in (f"{slash}work/main", f"see ({slash}home/me/x)", f'"{slash}root/data"', "https://files.python" "hosted.org/x",
