@@ -4,14 +4,13 @@
 #include <cerrno>
 #include <charconv>
 #include <cstdio>
-#include <deque>
 #include <filesystem>
-#include <mutex>
 #include <optional>
 
 #include <weir/bytes.hpp>
 
 #include "operators/sink/part_file.hpp"
+#include "operators/sink/sink_part.hpp"
 
 namespace weir::detail {
 namespace {
@@ -23,7 +22,6 @@ constexpr std::string_view kPending = ".pending";
 constexpr std::string_view kSuperseded = ".superseded";
 constexpr std::size_t kTaskDigits = 5;
 constexpr std::size_t kPartDigits = 8;
-constexpr Duration kRetryAfter = std::chrono::milliseconds(1);
 
 struct PartName {
   std::uint64_t task = 0;
@@ -95,104 +93,28 @@ Status commit_parts(const std::string& directory, std::span<const std::string> n
   return names.empty() ? Status::ok() : sync_directory(directory);
 }
 
-// One file on its way to disk. Buffers are pushed by the task and written by whoever comes first: a job of the
-// executor, or the checkpoint's thread, which needs all of them written.
-class FileParts::Part {
+class FileParts::Part : public SinkPart<std::string> {
  public:
   Part(std::string directory, std::string name, std::function<void()> wake)
-      : directory_(std::move(directory)), name_(std::move(name)), wake_(std::move(wake)) {}
+      : SinkPart(std::move(wake)), directory_(std::move(directory)), file_name_(std::move(name)) {}
 
-  [[nodiscard]] const std::string& name() const noexcept { return name_; }
-  [[nodiscard]] std::size_t waiting() const {
-    const std::lock_guard lock(mutex_);
-    return waiting_.size();
-  }
-  [[nodiscard]] Status fault() const {
-    const std::lock_guard lock(mutex_);
-    return fault_;
-  }
-  void push(std::string buffer) {
-    const std::lock_guard lock(mutex_);
-    waiting_.push_back(std::move(buffer));
-  }
-  // True once until the write begins: one job is enough for any number of buffers.
-  bool claim_request() {
-    const std::lock_guard lock(mutex_);
-    return !std::exchange(requested_, true);
-  }
-  void unclaim_request() {
-    const std::lock_guard lock(mutex_);
-    requested_ = false;
-  }
-
-  void write() {
-    {
-      const std::lock_guard io_lock(io_mutex_);
-      {
-        const std::lock_guard lock(mutex_);
-        requested_ = false;
-      }
-      write_waiting();
-    }
-    wake_();
-  }
-  // Everything pushed is on disk under its pending name; asked again, the same answer.
-  Status finish() {
-    const std::lock_guard io_lock(io_mutex_);
-    write_waiting();
-    if (abandoned_) return Status::cancelled("part '" + name_ + "' was given up");
-    if (!finished_ && fault().is_ok()) {
-      finished_ = true;
-      Status status = file_.sync_and_close();
-      if (status.is_ok()) status = sync_directory(directory_);
-      fail(std::move(status));
-    }
-    return fault();
-  }
-  // Nothing is written any more; a write on its way has ended when this returns.
-  void abandon() {
-    const std::lock_guard io_lock(io_mutex_);
-    abandoned_ = true;
-  }
+  [[nodiscard]] const std::string& file_name() const noexcept { return file_name_; }
 
  private:
-  // Caller holds io_mutex_.
-  void write_waiting() {
-    while (!abandoned_ && fault().is_ok()) {
-      std::string buffer;
-      {
-        const std::lock_guard lock(mutex_);
-        if (waiting_.empty()) return;
-        buffer.swap(waiting_.front());
-        waiting_.pop_front();
-      }
-      Status status;
-      if (!file_.is_open()) status = file_.create(directory_ + "/" + name_ + std::string(kPending));
-      if (status.is_ok()) status = file_.append(buffer);
-      fail(std::move(status));
-    }
+  // Under its pending name.
+  Status put(std::string buffer) override {
+    if (!file_.is_open()) WEIR_RETURN_IF_ERROR(file_.create(directory_ + "/" + file_name_ + std::string(kPending)));
+    return file_.append(buffer);
   }
-  void fail(Status status) {
-    if (status.is_ok()) return;
-    const std::lock_guard lock(mutex_);
-    if (fault_.is_ok()) fault_ = std::move(status);
+  Status seal() override {
+    WEIR_RETURN_IF_ERROR(file_.sync_and_close());
+    return sync_directory(directory_);
   }
+  [[nodiscard]] std::string name() const override { return "part '" + file_name_ + "'"; }
 
   const std::string directory_;
-  const std::string name_;
-  const std::function<void()> wake_;
-
-  std::mutex io_mutex_;  // taken before mutex_
-  // Guarded by io_mutex_:
+  const std::string file_name_;
   PartFile file_;
-  bool finished_ = false;
-  bool abandoned_ = false;
-
-  mutable std::mutex mutex_;
-  // Guarded by mutex_:
-  std::deque<std::string> waiting_;
-  bool requested_ = false;
-  Status fault_;
 };
 
 FileParts::FileParts(std::shared_ptr<const FilePartsOptions> options) : options_(std::move(options)) {}
@@ -264,13 +186,7 @@ bool FileParts::hand_on() {
   return true;
 }
 
-void FileParts::request_write() {
-  if (!part_->claim_request()) return;
-  const Status submitted = context_->executor().submit("write a file", [part = part_] { part->write(); });
-  if (submitted.is_ok()) return;
-  part_->unclaim_request();
-  if (submitted.code() == StatusCode::kResourceExhausted) context_->schedule(context_->clock().now() + kRetryAfter);
-}
+void FileParts::request_write() { Part::request_write(part_, *context_, "write a file"); }
 
 Status FileParts::fault() const { return part_ ? part_->fault() : Status::ok(); }
 
@@ -285,8 +201,8 @@ void FileParts::snapshot(SnapshotBuilder& builder) {
   writer.varint(prepared_.size());
   // Parts of a checkpoint that was declined are prepared again.
   for (const auto& part : prepared_) {
-    writer.sized(part->name());
-    builder.add_committable(part->name());
+    writer.sized(part->file_name());
+    builder.add_committable(part->file_name());
     builder.defer([part] { return part->finish(); });
   }
   builder.put(std::string(kName) + std::to_string(context_->task_index()), std::move(bytes));

@@ -1,17 +1,11 @@
 #include <weir/detail/topic_parts.hpp>
 
 #include <charconv>
-#include <chrono>
-#include <deque>
-#include <mutex>
 #include <utility>
 
+#include "operators/sink/sink_part.hpp"
+
 namespace weir::detail {
-namespace {
-
-constexpr Duration kRetryAfter = std::chrono::milliseconds(1);
-
-}  // namespace
 
 std::vector<std::string> faults_of(const TopicPartsOptions& options) {
   std::vector<std::string> faults;
@@ -20,106 +14,32 @@ std::vector<std::string> faults_of(const TopicPartsOptions& options) {
   return faults;
 }
 
-// One transaction on its way to disk. Buffers are pushed by the task and written by whoever comes first: a job of the
-// executor, or the checkpoint's thread, which needs all of them written.
-class TopicParts::Part {
+class TopicParts::Part : public SinkPart<std::vector<NewTopicRecord>> {
  public:
   Part(std::shared_ptr<Topic> topic, TopicTransaction transaction, std::function<void()> wake)
-      : topic_(std::move(topic)), transaction_(std::move(transaction)), wake_(std::move(wake)) {}
+      : SinkPart(std::move(wake)), topic_(std::move(topic)), transaction_(std::move(transaction)) {}
 
-  [[nodiscard]] std::string committable() const {
-    const std::lock_guard lock(mutex_);
-    return encode_transaction(transaction_, pushed_);
+  // The two below: the task's thread.
+  void add(std::vector<NewTopicRecord> records) {
+    added_ += records.size();
+    push(std::move(records));
   }
-  [[nodiscard]] std::size_t waiting() const {
-    const std::lock_guard lock(mutex_);
-    return waiting_.size();
-  }
-  [[nodiscard]] Status fault() const {
-    const std::lock_guard lock(mutex_);
-    return fault_;
-  }
-  void push(std::vector<NewTopicRecord> records) {
-    const std::lock_guard lock(mutex_);
-    pushed_ += records.size();
-    waiting_.push_back(std::move(records));
-  }
-  // True once until the write begins: one job is enough for any number of buffers.
-  bool claim_request() {
-    const std::lock_guard lock(mutex_);
-    return !std::exchange(requested_, true);
-  }
-  void unclaim_request() {
-    const std::lock_guard lock(mutex_);
-    requested_ = false;
-  }
-
-  void write() {
-    {
-      const std::lock_guard io_lock(io_mutex_);
-      {
-        const std::lock_guard lock(mutex_);
-        requested_ = false;
-      }
-      write_waiting();
-    }
-    wake_();
-  }
-  // Everything pushed is durable; asked again, the same answer.
-  Status finish() {
-    const std::lock_guard io_lock(io_mutex_);
-    write_waiting();
-    if (abandoned_) return Status::cancelled("a transaction of '" + transaction_.producer + "' was given up");
-    if (!finished_ && fault().is_ok()) {
-      finished_ = true;
-      fail(topic_->stage(transaction_, written_, {}, true));
-    }
-    return fault();
-  }
-  // Nothing is written any more; a write on its way has ended when this returns.
-  void abandon() {
-    const std::lock_guard io_lock(io_mutex_);
-    abandoned_ = true;
-  }
+  [[nodiscard]] std::string committable() const { return encode_transaction(transaction_, added_); }
 
  private:
-  // Caller holds io_mutex_.
-  void write_waiting() {
-    while (!abandoned_ && fault().is_ok()) {
-      std::vector<NewTopicRecord> records;
-      {
-        const std::lock_guard lock(mutex_);
-        if (waiting_.empty()) return;
-        records.swap(waiting_.front());
-        waiting_.pop_front();
-      }
-      const std::size_t count = records.size();
-      fail(topic_->stage(transaction_, written_, std::move(records), false));
-      written_ += count;
-    }
+  Status put(std::vector<NewTopicRecord> records) override {
+    const std::size_t count = records.size();
+    WEIR_RETURN_IF_ERROR(topic_->stage(transaction_, written_, std::move(records), false));
+    written_ += count;
+    return {};
   }
-  void fail(Status status) {
-    if (status.is_ok()) return;
-    const std::lock_guard lock(mutex_);
-    if (fault_.is_ok()) fault_ = std::move(status);
-  }
+  Status seal() override { return topic_->stage(transaction_, written_, {}, true); }
+  [[nodiscard]] std::string name() const override { return "a transaction of '" + transaction_.producer + "'"; }
 
   const std::shared_ptr<Topic> topic_;
   const TopicTransaction transaction_;
-  const std::function<void()> wake_;
-
-  std::mutex io_mutex_;  // taken before mutex_
-  // Guarded by io_mutex_:
+  std::uint64_t added_ = 0;
   std::uint64_t written_ = 0;
-  bool finished_ = false;
-  bool abandoned_ = false;
-
-  mutable std::mutex mutex_;
-  // Guarded by mutex_:
-  std::deque<std::vector<NewTopicRecord>> waiting_;
-  std::uint64_t pushed_ = 0;
-  bool requested_ = false;
-  Status fault_;
 };
 
 TopicParts::TopicParts(std::shared_ptr<TopicHandle> handle, TopicPartsOptions options)
@@ -158,7 +78,7 @@ void TopicParts::push_buffer() {
   if (!part_)
     part_ = std::make_shared<Part>(topic_, TopicTransaction{producer_of(context_->task_index()), next_serial_++},
                                    context_->waker());
-  part_->push(std::exchange(buffer_, {}));
+  part_->add(std::exchange(buffer_, {}));
   buffered_bytes_ = 0;
 }
 
@@ -172,34 +92,19 @@ bool TopicParts::hand_on() {
   return true;
 }
 
-void TopicParts::request_write() {
-  if (!part_->claim_request()) return;
-  const Status submitted =
-      context_->executor().submit("write to topic '" + topic_->name() + "'", [part = part_] { part->write(); });
-  if (submitted.is_ok()) return;
-  part_->unclaim_request();
-  if (submitted.code() == StatusCode::kResourceExhausted) context_->schedule(context_->clock().now() + kRetryAfter);
-}
+void TopicParts::request_write() { Part::request_write(part_, *context_, "write to topic '" + topic_->name() + "'"); }
 
 Status TopicParts::fault() const { return part_ ? part_->fault() : Status::ok(); }
 
 void TopicParts::snapshot(SnapshotBuilder& builder) {
   if (!buffer_.empty()) push_buffer();
-  ++snapshots_;
-  if (part_) prepared_.push_back({std::move(part_), snapshots_});
+  if (part_) prepared_.push_back(std::move(part_));
   part_.reset();
   // Transactions of a checkpoint that was declined are prepared again.
-  for (const Prepared& prepared : prepared_) {
-    builder.add_committable(prepared.part->committable());
-    builder.defer([part = prepared.part] { return part->finish(); });
+  for (const auto& part : prepared_) {
+    builder.add_committable(part->committable());
+    builder.defer([part] { return part->finish(); });
   }
-}
-
-// The next checkpoint's barrier may have come before this message: then only what is older than it is surely done. What
-// is prepared once too often is recognised when it is committed.
-void TopicParts::on_checkpoint_complete() {
-  completed_ = completed_ + 1 < snapshots_ ? snapshots_ - 1 : snapshots_;
-  std::erase_if(prepared_, [this](const Prepared& prepared) { return prepared.snapshot <= completed_; });
 }
 
 // Prepared transactions may still be finished by a checkpoint that is under way.

@@ -163,17 +163,12 @@ void TopicReader::snapshot(std::uint64_t position, Timestamp watermark, Snapshot
   writer.varint(stop_.value_or(0));
   writer.fixed64(static_cast<std::uint64_t>(watermark.time_since_epoch().count()));
   builder.put(std::string(kName) + topic_->name(), std::move(bytes));
-  if (snapshots_.size() == 2) snapshots_.erase(snapshots_.begin());  // of a checkpoint that was declined
-  snapshots_.push_back(position);
+  snapshot_position_ = position;
 }
 
-// The next checkpoint's barrier may have come before this message: the older of two positions is then this
-// checkpoint's, or even one before it, which holds no less.
 void TopicReader::on_checkpoint_complete(std::uint64_t checkpoint_id) {
-  if (snapshots_.empty()) return;
-  topic_->hold_async(consumer_, checkpoint_id, snapshots_.front(),
+  topic_->hold_async(consumer_, checkpoint_id, snapshot_position_,
                      [directory = context_->job_directory()] { return retained_checkpoints(directory); });
-  snapshots_.erase(snapshots_.begin());
 }
 
 void TopicReader::let_go() {

@@ -255,7 +255,7 @@ class Operator {
   /// A checkpoint's barrier has reached the operator: everything before it has been processed, nothing after it.
   /// O(changes) is for defer(); this call must be short.
   virtual void snapshot(SnapshotBuilder& /*builder*/) {}
-  virtual void on_checkpoint_complete(std::uint64_t /*checkpoint_id*/) {}
+  virtual void on_checkpoint_complete(std::uint64_t /*checkpoint_id*/) {}  ///< the newest snapshot's; before the next
   virtual void close() noexcept {}
 };
 

@@ -40,7 +40,7 @@ class TopicParts {
   /// The write that failed.
   [[nodiscard]] Status fault() const;
   void snapshot(SnapshotBuilder& builder);
-  void on_checkpoint_complete();
+  void on_checkpoint_complete() { prepared_.clear(); }
   void close() noexcept;
 
  private:
@@ -59,14 +59,8 @@ class TopicParts {
   std::uint64_t next_serial_ = 0;
   std::vector<NewTopicRecord> buffer_;
   std::size_t buffered_bytes_ = 0;
-  std::shared_ptr<Part> part_;  // being written; null while nothing came since the last barrier
-  struct Prepared {
-    std::shared_ptr<Part> part;
-    std::uint64_t snapshot = 0;  // the first that it was in
-  };
-  std::vector<Prepared> prepared_;  // in a snapshot whose checkpoint is not known to be complete
-  std::uint64_t snapshots_ = 0;
-  std::uint64_t completed_ = 0;  // of those, at least
+  std::shared_ptr<Part> part_;                   // being written; null while nothing came since the last barrier
+  std::vector<std::shared_ptr<Part>> prepared_;  // in a snapshot whose checkpoint is not known to be complete
 };
 
 }  // namespace weir::detail

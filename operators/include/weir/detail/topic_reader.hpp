@@ -70,8 +70,8 @@ class TopicReader {
   Timestamp restored_watermark_ = kMinTimestamp;
   bool has_position_ = false;  // restored
   std::vector<TopicRecord> chunk_;
-  std::size_t taken_ = 0;                 // of the chunk
-  std::vector<std::uint64_t> snapshots_;  // positions in checkpoints not known to be complete, two at most
+  std::size_t taken_ = 0;                // of the chunk
+  std::uint64_t snapshot_position_ = 0;  // in the newest snapshot
   std::uint64_t let_go_ = 0;
 };
 
