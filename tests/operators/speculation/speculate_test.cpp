@@ -15,9 +15,7 @@ SpeculationOptions three_fast(PolicyPtr policy) {
 
 TEST(Speculate, FastMembersAreAnsweredInTheCallThatTookTheRecord) {
   SpeculationRig rig(two_fast());
-  rig.open();
-  rig.load("k", "good", "LINEAR 1 2");
-  rig.load("k", "poor", "CONST 7");
+  rig.open({{"good", "LINEAR 1 2"}, {"poor", "CONST 7"}});
   rig.record(1, "k", 10);
   EXPECT_EQ(rig.answers(), (Lines{"1 answered 21 good [good=voted poor=voted]"}));
   EXPECT_EQ(rig.until_wake(), Duration::max()) << "nothing is left to wait for";
@@ -41,18 +39,14 @@ TEST(Speculate, ModelsThatAreAbsentOrFailAbstain) {
 
 TEST(Speculate, ModelThatGivesNoValueAbstains) {
   SpeculationRig rig(two_fast());
-  rig.open();
-  rig.load("k", "good", "LINEAR 0 1");
-  rig.load("k", "poor", "CONST 7");
+  rig.open({{"good", "LINEAR 0 1"}, {"poor", "CONST 7"}});
   rig.record(1, "k", std::numeric_limits<double>::quiet_NaN());
   EXPECT_EQ(rig.answers(), (Lines{"1 answered 7 poor [good=abstained poor=voted]"}));
 }
 
 TEST(Speculate, SlowMemberIsWaitedForWhileItCouldStillWin) {
   SpeculationRig rig(smart_and_fast());
-  rig.open();
-  rig.load("k", "smart", "CONST 1");
-  rig.load("k", "fast", "CONST 2");
+  rig.open({{"smart", "CONST 1"}, {"fast", "CONST 2"}});
   rig.record(1, "k");
   rig.advance(milliseconds(99));
   EXPECT_EQ(rig.answers(), Lines{});
@@ -64,9 +58,7 @@ TEST(Speculate, SlowMemberIsWaitedForWhileItCouldStillWin) {
 
 TEST(Speculate, FastOneAnswersWhenTheSmartOneIsLateAndTheLateScoreIsOnlyRecorded) {
   SpeculationRig rig(smart_and_fast());
-  rig.open();
-  rig.load("k", "smart", "CONST 1");
-  rig.load("k", "fast", "CONST 2");
+  rig.open({{"smart", "CONST 1"}, {"fast", "CONST 2"}});
   rig.record(1, "k");
   rig.advance(milliseconds(100));
   EXPECT_EQ(rig.answers(), (Lines{"1 answered 2 fast [smart=late fast=voted] !"}));
@@ -80,9 +72,7 @@ TEST(Speculate, SlowMemberThatCannotWinAnyMoreIsNotAsked) {
   SpeculationOptions options = smart_and_fast();
   options.policies = {first_good()};
   SpeculationRig rig(options);
-  rig.open();
-  rig.load("k", "smart", "CONST 1");
-  rig.load("k", "fast", "CONST 2");
+  rig.open({{"smart", "CONST 1"}, {"fast", "CONST 2"}});
   rig.record(1, "k");
   EXPECT_EQ(rig.answers(), (Lines{"1 answered 2 fast [smart=unneeded fast=voted]"}));
   EXPECT_EQ(rig.jobs(), 0U);
@@ -93,9 +83,7 @@ TEST(Speculate, AllMembersScoreEveryRecordWhenLateScoresAreWanted) {
   options.policies = {first_good()};
   options.late_scores = LateScores::kOfAll;
   SpeculationRig rig(options);
-  rig.open();
-  rig.load("k", "smart", "CONST 1");
-  rig.load("k", "fast", "CONST 2");
+  rig.open({{"smart", "CONST 1"}, {"fast", "CONST 2"}});
   for (int id = 1; id <= 5; ++id) rig.record(id, "k");
   EXPECT_EQ(rig.answers().size(), 5U);
   rig.run_all();
@@ -108,10 +96,7 @@ TEST(Speculate, ConsensusAnswersAtOnceWhenTheOutcomeCannotChange) {
   SpeculationOptions options = three_fast(otherwise(quorum(2, majority()), fixed_answer({}, {"unsure"})));
   options.members[2].slow = true;
   SpeculationRig rig(options);
-  rig.open();
-  rig.load("k", "a", "LABEL yes");
-  rig.load("k", "b", "LABEL yes");
-  rig.load("k", "c", "LABEL no");
+  rig.open({{"a", "LABEL yes"}, {"b", "LABEL yes"}, {"c", "LABEL no"}});
   rig.load("l", "a", "LABEL yes");
   rig.load("l", "b", "LABEL no");
   rig.load("l", "c", "LABEL no");
@@ -128,9 +113,7 @@ TEST(Speculate, ConsensusAnswersAtOnceWhenTheOutcomeCannotChange) {
 
 TEST(Speculate, AtTheExactTickOfTheDeadlineNothingStaysUndecided) {
   SpeculationRig rig(smart_and_fast());
-  rig.open();
-  rig.load("k", "smart", "CONST 1");
-  rig.load("k", "fast", "CONST 2");
+  rig.open({{"smart", "CONST 1"}, {"fast", "CONST 2"}});
   for (int id = 1; id <= 20; ++id) rig.record(id, "k");
   EXPECT_EQ(rig.until_wake(), milliseconds(100)) << "woken at the deadline itself, not later";
   rig.advance(milliseconds(100) - Duration{1});
@@ -141,9 +124,7 @@ TEST(Speculate, AtTheExactTickOfTheDeadlineNothingStaysUndecided) {
 
 TEST(Speculate, ScoreThatCameAfterTheDeadlineIsLateThoughTheTaskHearsOfBothAtOnce) {
   SpeculationRig rig(smart_and_fast());
-  rig.open();
-  rig.load("k", "smart", "CONST 1");
-  rig.load("k", "fast", "CONST 2");
+  rig.open({{"smart", "CONST 1"}, {"fast", "CONST 2"}});
   rig.record(1, "k");
   rig.record(2, "k");
   rig.advance_silently(milliseconds(100));
@@ -176,9 +157,7 @@ TEST(Speculate, DeadlineOfOneKeyDecidesNoOther) {
 
 TEST(Speculate, SlowMemberIsSwappedLiveAndItsResultsSayWhichVersionScored) {
   SpeculationRig rig(smart_and_fast());
-  rig.open();
-  rig.load("k", "fast", "CONST 2");
-  rig.load("k", "smart", "CONST 1");
+  rig.open({{"fast", "CONST 2"}, {"smart", "CONST 1"}});
   rig.record(1, "k");
   rig.model(named_model("k", "smart", "CONST 10"));
   rig.run_all();
@@ -197,9 +176,7 @@ TEST(Speculate, FullQueueIsBackPressure) {
   SpeculationOptions options = smart_and_fast();
   options.members[0].max_queued = 2;
   SpeculationRig rig(options);
-  rig.open();
-  rig.load("k", "smart", "CONST 1");
-  rig.load("k", "fast", "CONST 2");
+  rig.open({{"smart", "CONST 1"}, {"fast", "CONST 2"}});
   for (int id = 1; id <= 10; ++id) rig.record(id, "k");
   // Two calls are handed on, two requests wait.
   EXPECT_EQ(rig.not_taken(), 6U);
@@ -214,9 +191,7 @@ TEST(Speculate, FullQueueOfAHangingModelEmptiesAtDeadlines) {
   SpeculationOptions options = smart_and_fast();
   options.members[0].max_queued = 2;
   SpeculationRig rig(options);
-  rig.open();
-  rig.load("k", "smart", "CONST 1");
-  rig.load("k", "fast", "CONST 2");
+  rig.open({{"smart", "CONST 1"}, {"fast", "CONST 2"}});
   for (int id = 1; id <= 8; ++id) rig.record(id, "k");
   EXPECT_EQ(rig.not_taken(), 4U);
   rig.advance(milliseconds(100));
@@ -233,9 +208,7 @@ TEST(Speculate, FullQueueIsAnAbstentionWhereChosen) {
   options.members[0].max_queued = 1;
   options.members[0].when_full = QueueFull::kAbstain;
   SpeculationRig rig(options);
-  rig.open();
-  rig.load("k", "smart", "CONST 1");
-  rig.load("k", "fast", "CONST 2");
+  rig.open({{"smart", "CONST 1"}, {"fast", "CONST 2"}});
   for (int id = 1; id <= 5; ++id) rig.record(id, "k");
   EXPECT_EQ(rig.not_taken(), 0U);
   EXPECT_EQ(rig.answers(), (Lines{"4 answered 2 fast [smart=abstained fast=voted]",
@@ -261,9 +234,7 @@ TEST(Speculate, MemberThatDoesNotRespondIsNotAskedUntilItDoes) {
   SpeculationOptions options = smart_and_fast();
   options.members[0].unresponsive_after = milliseconds(500);
   SpeculationRig rig(options);
-  rig.open();
-  rig.load("k", "smart", "CONST 1");
-  rig.load("k", "fast", "CONST 2");
+  rig.open({{"smart", "CONST 1"}, {"fast", "CONST 2"}});
   rig.record(1, "k");
   rig.advance(milliseconds(499));
   rig.record(2, "k");
@@ -283,9 +254,7 @@ TEST(Speculate, MemberThatHangsHoldsBackNoRecordsForEverThoughAllAreToScore) {
   options.members[0].max_queued = 1;
   options.late_scores = LateScores::kOfAll;
   SpeculationRig rig(options);
-  rig.open();
-  rig.load("k", "smart", "CONST 1");
-  rig.load("k", "fast", "CONST 2");
+  rig.open({{"smart", "CONST 1"}, {"fast", "CONST 2"}});
   for (int id = 1; id <= 6; ++id) rig.record(id, "k");
   rig.advance(milliseconds(100));
   EXPECT_EQ(rig.not_taken(), 3U) << "back-pressure: nothing is withdrawn";
@@ -299,9 +268,7 @@ TEST(Speculate, ControlChangesDeadlineAndPolicyForRecordsThatStartLater) {
   options.policies = {best_quality(), named("hasty", first_good())};
   const weir::testing::TemporaryDirectory directory;
   SpeculationRig rig(options, directory.path());
-  rig.open();
-  rig.load("k", "smart", "CONST 1");
-  rig.load("k", "fast", "CONST 2");
+  rig.open({{"smart", "CONST 1"}, {"fast", "CONST 2"}});
   rig.record(1, "k");
   rig.control({.deadline_us = 20'000, .policy = ""});
   rig.record(2, "k");
@@ -328,9 +295,7 @@ TEST(Speculate, ControlChangesDeadlineAndPolicyForRecordsThatStartLater) {
 
 TEST(Speculate, WatermarkWaitsForTheRecordsBeforeItAndForNoOthers) {
   SpeculationRig rig(smart_and_fast());
-  rig.open();
-  rig.load("k", "smart", "CONST 1");
-  rig.load("k", "fast", "CONST 2");
+  rig.open({{"smart", "CONST 1"}, {"fast", "CONST 2"}});
   rig.record(1, "k");
   Operator& instance = rig.harness().instance();
   Outbox out(2, 256);
@@ -356,9 +321,7 @@ TEST(Speculate, StatisticsSayHowEachMemberDid) {
   SpeculationOptions options = smart_and_fast();
   options.members.push_back({.name = "third", .quality = 0.1});
   SpeculationRig rig(options);
-  rig.open();
-  rig.load("k", "smart", "CONST 1");
-  rig.load("k", "fast", "FAIL 1");
+  rig.open({{"smart", "CONST 1"}, {"fast", "FAIL 1"}});
   rig.record(1, "k", 5);
   rig.run_all();
   rig.record(2, "k", 5);
@@ -425,9 +388,7 @@ TEST(Speculate, PolicyThatNeverDecidesGivesNoAnswerAtTheDeadline) {
   SpeculationOptions options = smart_and_fast();
   options.policies = {custom_policy("never", [](const Ballot&) { return Decision::wait(); })};
   SpeculationRig rig(options);
-  rig.open();
-  rig.load("k", "fast", "CONST 1");
-  rig.load("k", "smart", "CONST 1");
+  rig.open({{"fast", "CONST 1"}, {"smart", "CONST 1"}});
   rig.record(1, "k");
   rig.advance(milliseconds(100));
   EXPECT_EQ(rig.answers(), (Lines{"1 none [smart=late fast=voted] !"}));

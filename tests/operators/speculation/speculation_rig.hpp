@@ -98,6 +98,12 @@ class SpeculationRig {
     ASSERT_TRUE(opened.is_ok()) << opened.to_string();
   }
 
+  /// With models of the key `k`: name and bytes each.
+  void open(const std::vector<std::pair<std::string, std::string>>& models) {
+    open();
+    for (const auto& [name, bytes] : models) load("k", name, bytes);
+  }
+
   /// A record with its number as position; taken now, or when the operator takes it.
   void record(std::int64_t id, const std::string& key, double value = 0) {
     auto batch = std::make_unique<Batch<Event>>();
