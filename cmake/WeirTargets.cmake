@@ -59,7 +59,8 @@ function(weir_library name)
 endfunction()
 
 # weir_plugin(NAME SOURCES ... [HEADERS directories] [LIBRARIES directory]): a model runtime as lib/weir/libweir_NAME.so,
-# which exports the two functions of weir/runtime_plugin.h and nothing else. HEADERS and LIBRARIES are the runtime's own.
+# which exports the two functions of weir/runtime_plugin.h and nothing else. HEADERS and LIBRARIES are the runtime's own;
+# the libraries are linked to beside the plug-in, where it looks for them, here and where it is installed.
 set(WEIR_PLUGINS_DIRECTORY "${PROJECT_BINARY_DIR}/lib/weir")
 function(weir_plugin name)
   cmake_parse_arguments(ARG "" "LIBRARIES" "SOURCES;HEADERS" ${ARGN})
@@ -67,7 +68,14 @@ function(weir_plugin name)
   add_library(${target} MODULE ${ARG_SOURCES})
   weir_target_settings(${target})
   set_target_properties(${target} PROPERTIES OUTPUT_NAME weir_${name} LIBRARY_OUTPUT_DIRECTORY "${WEIR_PLUGINS_DIRECTORY}"
-    CXX_VISIBILITY_PRESET hidden VISIBILITY_INLINES_HIDDEN ON BUILD_RPATH "${ARG_LIBRARIES}" INSTALL_RPATH "$ORIGIN")
+    CXX_VISIBILITY_PRESET hidden VISIBILITY_INLINES_HIDDEN ON)
+  if(ARG_LIBRARIES)
+    file(MAKE_DIRECTORY "${WEIR_PLUGINS_DIRECTORY}")
+    file(GLOB libraries RELATIVE "${ARG_LIBRARIES}" "${ARG_LIBRARIES}/*.so*")
+    foreach(library ${libraries})
+      file(CREATE_LINK "${ARG_LIBRARIES}/${library}" "${WEIR_PLUGINS_DIRECTORY}/${library}" SYMBOLIC)
+    endforeach()
+  endif()
   target_include_directories(${target} PRIVATE ${PROJECT_SOURCE_DIR} ${PROJECT_SOURCE_DIR}/models/include)
   target_include_directories(${target} SYSTEM PRIVATE ${ARG_HEADERS})
   target_link_libraries(${target} PRIVATE ${CMAKE_DL_LIBS})

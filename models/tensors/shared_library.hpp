@@ -8,7 +8,7 @@ namespace weir::tensors {
 struct LibraryChoice {
   std::string option;      ///< path from RuntimeOptions::library, or empty
   const char* variable;    ///< environment variable with a path
-  const char* name;        ///< else this name, where the dynamic linker looks: rpath of the plug-in first
+  const char* name;        ///< else this name: beside the plug-in, then where the dynamic linker looks
   const char* product;     ///< for messages: `ONNX Runtime 1.21.0`
   bool own_symbols_first;  ///< RTLD_DEEPBIND, where the process allows it
 };
