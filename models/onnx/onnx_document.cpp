@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "models/onnx/row_multiple.hpp"
 #include "models/onnx/tree_check.hpp"
 #include "models/tensors/border.hpp"
 #include "models/tensors/wire.hpp"
@@ -98,15 +99,18 @@ class Reader {
     std::string input;
     std::string output;
     std::string type;
+    std::string domain;
     Lists lists;
     Wire wire(bytes);
     while (wire.next()) {
       if (wire.is_bytes(1) && input.empty()) input = wire.bytes();
       if (wire.is_bytes(2) && output.empty()) output = wire.bytes();
       if (wire.is_bytes(4)) type = wire.bytes();
+      if (wire.is_bytes(7)) domain = wire.bytes();
       if (wire.is_bytes(5)) attribute(wire.bytes(), depth, lists);
     }
     require(wire, "node");
+    document_.row_multiple = std::max(document_.row_multiple, row_multiple_of(domain, type));
     if (const std::int64_t features = check_lists(type, output, lists); features != 0) {
       std::int64_t& needed = document_.features_read[input];
       needed = std::max(needed, features);

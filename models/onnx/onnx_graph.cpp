@@ -116,6 +116,8 @@ OrtSession* make_session(const Api& api, const weir_load_request& request) {
   api.check(api->SetSessionExecutionMode(options.value, ORT_SEQUENTIAL));
   // Patterns are kept for every batch size that was ever seen.
   api.check(api->DisableMemPattern(options.value));
+  // libc's malloc is faster for the few small blocks of such models, and gives memory back.
+  api.check(api->DisableCpuMemArena(options.value));
   OrtSession* session = nullptr;
   api.check(api->CreateSessionFromArray(api.environment(), request.bytes, request.size, options.value, &session));
   return session;
@@ -159,6 +161,7 @@ std::unique_ptr<tensors::Graph> load_graph(const Api& api, const weir_load_reque
   choose(graph->outputs, request.outputs, request.output_count, "output");
   graph->summary = "ONNX model of " + (document.producer.empty() ? "an unnamed producer" : document.producer) + ", " +
                    std::to_string(document.nodes) + " nodes";
+  graph->row_multiple = document.row_multiple;
   // Weights are kept once; trees and prepacked matrices about as much again.
   graph->memory_bytes = (std::size_t{64} << 10) + 2 * request.size;
   return graph;

@@ -74,6 +74,7 @@ class PluginRuntime final : public ModelRuntime {
     request.signature = {options.signature.data(), options.signature.size()};
     request.max_memory_bytes = limits.max_memory_bytes;
     request.max_load_ms = limits.max_load_ms;
+    request.same_bits = options_.same_bits ? 1 : 0;
     weir_model* model = nullptr;
     std::string reason;
     if (runtime.load(runtime.context, &request, &model, sink_of(reason)) == 0 || model == nullptr) {

@@ -39,9 +39,13 @@ class Owned {
   void (*release_)(T*);
 };
 
+/// A row alone goes through a product of matrix and vector, others in blocks of 4, element-wise functions in packets of
+/// 8 or 16 floats; what is left over takes another way, which rounds differently. Full blocks leave nothing over.
+constexpr std::size_t kRowMultiple = 16;
+
 class TfGraph final : public tensors::Graph {
  public:
-  TfGraph(const Api& api, TF_Graph* graph) : api_(api), graph_(graph) {}
+  TfGraph(const Api& api, TF_Graph* graph) : api_(api), graph_(graph) { row_multiple = kRowMultiple; }
   ~TfGraph() override {
     if (session_ != nullptr) {
       const CallStatus ignored(api_);

@@ -74,6 +74,8 @@ class Graph {
   std::vector<OutputTensor> outputs;
   std::string summary;  ///< kind of model for people; the border adds inputs and outputs
   std::size_t memory_bytes = 0;
+  /// Runs of multiples of this many rows give a row's answers the same bits wherever it stands, in a run of any size.
+  std::size_t row_multiple = 1;
 };
 
 }  // namespace weir::tensors

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <cstring>
 #include <exception>
 #include <limits>
 #include <type_traits>
@@ -116,11 +117,15 @@ void TensorScorer::score(const weir_rows& rows, const weir_answers& answers) con
 void TensorScorer::score_rows(Workspace& workspace, const weir_rows& rows, std::size_t first, std::size_t count,
                               const weir_answers& answers) const {
   if (count == 0) return;
-  workspace.run->prepare(count);
+  const std::size_t padded = description_.one_row_at_a_time
+                                 ? count
+                                 : (count + graph_.row_multiple - 1) / graph_.row_multiple * graph_.row_multiple;
+  workspace.run->prepare(padded);
   gather(workspace, rows, first, count, answers);
+  if (padded != count) repeat_last_row(workspace, rows, first, count, padded);
   std::string reason = workspace.run->execute();
   for (std::size_t i = 0; reason.empty() && i < outputs_.size(); ++i) {
-    if (workspace.run->elements(i) == count * output_widths_[i]) continue;
+    if (workspace.run->elements(i) == padded * output_widths_[i]) continue;
     reason = "output '" + graph_.outputs[outputs_[i]].name + "' has another shape than at load";
   }
   if (reason.empty()) [[likely]]
@@ -154,6 +159,25 @@ void TensorScorer::gather(Workspace& workspace, const weir_rows& rows, std::size
       case Element::kText: gather_texts(workspace, i, rows, first, count, answers); break;
       case Element::kOther: break;  // no such input passes describe_inputs
     }
+  }
+}
+
+void TensorScorer::repeat_last_row(Workspace& workspace, const weir_rows& rows, std::size_t first, std::size_t count,
+                                   std::size_t padded) const {
+  for (std::size_t i = 0; i < widths_.size(); ++i) {
+    const std::size_t width = widths_[i];
+    if (graph_.inputs[i].element == Element::kText) {
+      const weir_text* last = rows.texts + (first + count - 1) * rows.text_columns;
+      for (std::size_t j = count * width; j < padded * width; ++j) {
+        const weir_text text = last[columns_[first_column_[i] + j % width]];
+        workspace.run->set_text(i, j, {text.data == nullptr ? "" : text.data, text.size});
+      }
+      continue;
+    }
+    const std::size_t bytes = width * size_of(graph_.inputs[i].element);
+    char* data = static_cast<char*>(workspace.run->input(i));
+    for (std::size_t row = count; row < padded; ++row)
+      std::memcpy(data + row * bytes, data + (count - 1) * bytes, bytes);
   }
 }
 

@@ -46,6 +46,9 @@ class TensorScorer {
                   const weir_answers& answers) const;
   void gather(Workspace& workspace, const weir_rows& rows, std::size_t first, std::size_t count,
               const weir_answers& answers) const;
+  /// What fills a run up to a multiple of Graph::row_multiple; nobody reads its answers.
+  void repeat_last_row(Workspace& workspace, const weir_rows& rows, std::size_t first, std::size_t count,
+                       std::size_t padded) const;
   void gather_texts(Workspace& workspace, std::size_t input, const weir_rows& rows, std::size_t first,
                     std::size_t count, const weir_answers& answers) const;
   template <class Number>

@@ -19,7 +19,7 @@ extern "C" {
 #endif
 
 /// Raised with every change of this file that a plug-in could notice. Host and plug-in must agree.
-#define WEIR_RUNTIME_ABI_VERSION 1u
+#define WEIR_RUNTIME_ABI_VERSION 2u
 
 typedef struct weir_text {
   const char* data;  ///< null: a missing value
@@ -71,6 +71,7 @@ typedef struct weir_load_request {
   weir_text signature;  ///< which of its functions
   uint64_t max_memory_bytes;
   int64_t max_load_ms;
+  int32_t same_bits;  ///< not 0: a row's answers are to have the same bits whatever other rows are scored in its call
 } weir_load_request;
 
 /// Where a scorer finds its features. Column numbers of all inputs one after the other: `widths[0]` of the first, ...

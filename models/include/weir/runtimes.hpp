@@ -22,6 +22,10 @@ struct RuntimeOptions {
   /// (WEIR_ONNXRUNTIME_LIBRARY, WEIR_TENSORFLOW_LIBRARY), then its rpath, then where the dynamic linker looks. What was
   /// opened first counts for the whole process.
   std::string library = {};
+  /// A row's answers have the same bits in a batch of any size, so that answers can be made again, at any speed and
+  /// parallelism. Costs little in batches, and more for a row alone: docs/runtimes.md has the figures. False: the last
+  /// digits may depend on the batch.
+  bool same_bits = true;
 };
 
 /// Type `ONNX`, by libweir_onnx.so and ONNX Runtime.

@@ -2,8 +2,11 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <cmath>
 #include <cstdlib>
+#include <cstring>
+#include <random>
 
 #include "models/csv_table.hpp"
 
@@ -29,6 +32,19 @@ Rows Rows::read(const std::vector<std::string>& names) {
     }
   }
   for (const std::string& text : rows.strings) rows.texts.push_back(text);
+  return rows;
+}
+
+Rows Rows::made_up(std::span<const Field> inputs) {
+  constexpr std::array<std::string_view, 4> kTexts = {"EWR", "JFK", "LGA", "UA"};
+  std::mt19937_64 random(1);
+  std::normal_distribution<double> normal;
+  Rows rows;
+  rows.features = FeatureSchema({inputs.begin(), inputs.end()});
+  rows.count = 1000;
+  while (rows.numbers.size() < rows.count * rows.features.number_columns()) rows.numbers.push_back(normal(random));
+  while (rows.texts.size() < rows.count * rows.features.text_columns())
+    rows.texts.push_back(kTexts[random() % kTexts.size()]);
   return rows;
 }
 
@@ -82,6 +98,28 @@ void expect_predictions(const ModelRuntime& runtime, const std::string& file, co
         }
       }
     }
+  }
+}
+
+void expect_same_bits(const ModelRuntime& runtime, const std::string& file, const Rows& rows,
+                      const ModelOptions& options) {
+  SCOPED_TRACE(file);
+  const auto model = runtime.load_with(read_file(kRuntimeModels / file), options, {});
+  ASSERT_TRUE(model.is_ok()) << model.status().to_string();
+  std::vector<std::string> numbers;
+  for (const Field& output : (*model)->outputs())
+    if (output.type == FieldType::kNumber) numbers.push_back(output.name);
+  ASSERT_FALSE(numbers.empty());
+  const auto scorer = (*model)->bind(rows.features, numbers);
+  ASSERT_TRUE(scorer.is_ok()) << scorer.status().to_string();
+  const Answers alone = score(**scorer, rows, 1);
+  ASSERT_EQ(alone.errors.count(), 0U) << alone.errors.entries().front().message;
+  for (const std::size_t batch : {2, 3, 4, 5, 7, 8, 13, 16, 31, 64, 250, 256, 1000}) {
+    const Answers together = score(**scorer, rows, batch);
+    std::size_t different = 0;
+    for (std::size_t i = 0; i < alone.numbers.size(); ++i)
+      different += std::memcmp(&alone.numbers[i], &together.numbers[i], sizeof(double)) != 0 ? 1 : 0;
+    EXPECT_EQ(different, 0U) << "of " << alone.numbers.size() << " numbers, in batches of " << batch;
   }
 }
 

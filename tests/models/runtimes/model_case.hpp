@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -22,6 +23,8 @@ struct Rows {
 
   // `names`: the columns to supply, in that order; empty: all.
   static Rows read(const std::vector<std::string>& names = {});
+  // 1,000 rows for these inputs: normal numbers, texts of a few kinds.
+  static Rows made_up(std::span<const Field> inputs);
   [[nodiscard]] FeatureRows some(std::size_t first, std::size_t rows) const;
 };
 
@@ -38,5 +41,9 @@ Answers score(const Scorer& scorer, const Rows& rows, std::size_t batch);
 void expect_predictions(const ModelRuntime& runtime, const std::string& file, const std::string& expected,
                         const std::vector<std::string>& columns, const ModelOptions& options = {},
                         double tolerance = 1e-6);
+
+// Scores all rows in batches of many sizes: every number has the same bits in all of them.
+void expect_same_bits(const ModelRuntime& runtime, const std::string& file, const Rows& rows,
+                      const ModelOptions& options = {});
 
 }  // namespace weir::test
