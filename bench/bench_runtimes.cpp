@@ -5,11 +5,11 @@
 //   tensorflow-frozen   MLP 11-32-16-1 of Keras, frozen graph
 //   tensorflow-saved    the same as a SavedModel
 //
-//   ...-batch1     a bound model in a loop, one row a call; limit: the C API, one row a call
-//   ...-stream     a whole keyed serving job (source, key, swap-ready operator, statistics, sink) in batches as they
-//   come;
-//                  limit: the C API, 256 rows a call
-//   ...-batching   the same job; limit: the C API, one row a call. What batching in the stream gives
+//   ...-batch1      a bound model in a loop, one row a call; limit: the C API, one row a call
+//   ...-same-bits   the same with RuntimeOptions::same_bits, the default: a row's answer is that of any larger batch
+//   ...-stream      a whole keyed serving job (source, key, swap-ready operator, statistics, sink) in batches as they
+//                   come, with same_bits; limit: the C API, 256 rows a call
+//   ...-batching    the same job; limit: the C API, one row a call. What batching in the stream gives
 //
 // Before them it prints how long a load takes, and a swap under load (from the model's arrival to its first use).
 #include <algorithm>
@@ -65,8 +65,10 @@ T value_or_exit(Result<T> result) {
   std::exit(1);
 }
 
-std::shared_ptr<const Scorer> load(const Kind& kind, const std::string& bytes) {
-  const auto model = value_or_exit(all_runtimes().find(kind.type)->load_with(bytes, kind.options, {}));
+std::shared_ptr<const Scorer> load(const Kind& kind, const std::string& bytes, bool same_bits = true) {
+  const RuntimeOptions options{.same_bits = same_bits};
+  const ModelRuntimes runtimes{onnx_runtime(options), tensorflow_runtime(options), tensorflow_saved_runtime(options)};
+  const auto model = value_or_exit(runtimes.find(kind.type)->load_with(bytes, kind.options, {}));
   return value_or_exit(model->bind(schema(), {}));
 }
 
@@ -306,10 +308,14 @@ int run(int argc, char** argv) {
     const std::span<const Sample> rows = samples[i];
     const std::uint64_t single = options.records_or(200'000);
     const std::uint64_t streamed = options.records_or(2'000'000) / kStreamBatch * kStreamBatch;
-    const std::shared_ptr<const Scorer> scorer = load(kind, read_model(kind.file));
+    const std::shared_ptr<const Scorer> fast = load(kind, read_model(kind.file), /*same_bits=*/false);
+    const std::shared_ptr<const Scorer> same = load(kind, read_model(kind.file), /*same_bits=*/true);
     const std::shared_ptr<BareModel> one = kind.bare(1);
     const std::shared_ptr<BareModel> many = kind.bare(kStreamBatch);
-    pairs.push_back({kind.name + "-batch1", "one row a call", [=] { return score_one_by_one(single, rows, *scorer); },
+    pairs.push_back({kind.name + "-batch1", "one row a call", [=] { return score_one_by_one(single, rows, *fast); },
+                     [=] { return bare_scoring_limit(single, rows, *one, 1); }});
+    pairs.push_back({kind.name + "-same-bits", "one row a call, same_bits",
+                     [=] { return score_one_by_one(single, rows, *same); },
                      [=] { return bare_scoring_limit(single, rows, *one, 1); }});
     pairs.push_back({kind.name + "-stream", "a whole job; limit: 256 rows a call",
                      [=, &kind] { return serve(kind, streamed, rows, 1); },
