@@ -72,6 +72,68 @@ std::string_view to_string(ScorePath path) noexcept {
   return "unknown";
 }
 
+void ScoreAnswer::write_answer(ByteWriter& writer) const {
+  writer.sized(key);
+  Serde<Timestamp>::write(writer, event_time);
+  writer.fixed64(position);
+  model.weir_write(writer);
+  numbers.weir_write(writer);
+  texts.weir_write(writer);
+  writer.fixed64(static_cast<std::uint64_t>(latency_ns));
+  writer.byte(static_cast<std::uint8_t>(status));
+  writer.byte(static_cast<std::uint8_t>(path));
+}
+
+void ScoreAnswer::read_answer(ByteReader& reader) {
+  key.weir_read(reader);
+  Serde<Timestamp>::read(reader, event_time);
+  position = reader.fixed64();
+  model.weir_read(reader);
+  numbers.weir_read(reader);
+  texts.weir_read(reader);
+  latency_ns = static_cast<std::int64_t>(reader.fixed64());
+  const std::uint8_t status_byte = reader.byte();
+  const std::uint8_t path_byte = reader.byte();
+  if (status_byte > static_cast<std::uint8_t>(ScoreStatus::kLate)) reader.fail();
+  if (path_byte > static_cast<std::uint8_t>(ScorePath::kFallback)) reader.fail();
+  status = static_cast<ScoreStatus>(status_byte);
+  path = static_cast<ScorePath>(path_byte);
+}
+
+void ScoreAnswer::json_answer(JsonWriter& writer) const {
+  writer.key("key");
+  writer.string(key);
+  if (event_time != kMinTimestamp) {
+    writer.key("event_time");
+    writer.string(format_timestamp(event_time));
+  }
+  if (position != kNoPosition) {
+    writer.key("position");
+    writer.number(position);
+  }
+  if (model.has_value()) {
+    writer.key("model");
+    model.weir_json(writer);
+  }
+  writer.key("status");
+  writer.string(to_string(status));
+  writer.key("path");
+  writer.string(to_string(path));
+  if (status == ScoreStatus::kError) {
+    writer.key("reason");
+    writer.string(reason());
+  } else {
+    writer.key("numbers");
+    numbers.weir_json(writer);
+    if (texts.size() != 0) {
+      writer.key("texts");
+      texts.weir_json(writer);
+    }
+  }
+  writer.key("latency_ns");
+  writer.number(latency_ns);
+}
+
 void ModelId::weir_write(ByteWriter& writer) const {
   writer.byte(has_value() ? 1 : 0);
   if (!has_value()) return;

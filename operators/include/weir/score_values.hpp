@@ -14,10 +14,10 @@ class ByteReader;
 class ByteWriter;
 class JsonWriter;
 
-/// Numeric outputs in their order: up to four in place, more on the heap. NaN: the model gives no value.
+/// Numeric outputs in their order: up to two in place, more on the heap. NaN: the model gives no value.
 class ScoreNumbers {
  public:
-  static constexpr std::uint32_t kInline = 4;
+  static constexpr std::uint32_t kInline = 2;
 
   ScoreNumbers() noexcept : store_{.heap = nullptr}, size_(0) {}
   ScoreNumbers(const double* values, std::size_t count) { construct(values, count); }
@@ -58,6 +58,10 @@ class ScoreNumbers {
   }
   void construct(const double* values, std::size_t count) {
     size_ = static_cast<std::uint32_t>(count);
+    if (count == 1) [[likely]] {
+      store_.in_place[0] = values[0];
+      return;
+    }
     double* target = store_.in_place;
     if (count > kInline) [[unlikely]]
       target = store_.heap = new double[count];
@@ -71,7 +75,7 @@ class ScoreNumbers {
   std::uint32_t size_;
 };
 
-/// Text outputs in their order: about 20 bytes in place, more on the heap; none costs nothing.
+/// Text outputs in their order: one of 12 bytes in place, more on the heap; none costs nothing.
 class ScoreTexts {
  public:
   ScoreTexts() noexcept : count_(0), bytes_(0) {}
@@ -102,7 +106,7 @@ class ScoreTexts {
 
  private:
   // The end offset of each text (4 bytes each), then all texts one after the other; `bytes_` is the size of both.
-  static constexpr std::uint32_t kInline = 24;
+  static constexpr std::uint32_t kInline = 16;
   [[nodiscard]] const char* data() const noexcept { return bytes_ > kInline ? store_.heap : store_.in_place; }
   void release() noexcept {
     if (bytes_ > kInline) [[unlikely]]

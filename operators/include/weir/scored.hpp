@@ -12,6 +12,7 @@
 #include <weir/model_id.hpp>
 #include <weir/score_values.hpp>
 #include <weir/serde.hpp>
+#include <weir/short_text.hpp>
 #include <weir/time.hpp>
 
 namespace weir {
@@ -31,36 +32,29 @@ enum class ScorePath : unsigned char { kNone, kCurrent, kShadow, kCanary, kDecoy
 /// `none`, `current`, `shadow`, `canary`, `decoy`, `fallback`.
 std::string_view to_string(ScorePath path) noexcept;
 
-/// A result of ServeModel. Thread: a value type.
-template <class T>
-struct Scored {
-  T record{};
-  std::string key;                       ///< the key's text (weir::key_text)
-  Timestamp event_time = kMinTimestamp;  ///< kMinTimestamp when the record has none
-  std::uint64_t position = kNoPosition;  ///< in the record's source; kNoPosition when it numbers nothing
+/// The part of a result that does not depend on the record's type.
+struct ScoreAnswer {
+  ShortText key;                         ///< the key's text (weir::key_text)
   ModelId model;                         ///< default (no model) unless status is kOk or kError
+  std::int64_t latency_ns = 0;           ///< of scoring: the time of its group of records divided by their number
   ScoreNumbers numbers;                  ///< numeric outputs, in the order of ServeOptions::outputs
   ScoreTexts texts;                      ///< text outputs (labels), in that order; with kError the reason
-  std::int64_t latency_ns = 0;           ///< of scoring: the time of its group of records divided by their number
+  Timestamp event_time = kMinTimestamp;  ///< kMinTimestamp when the record has none
+  std::uint64_t position = kNoPosition;  ///< in the record's source; kNoPosition when it numbers nothing
   ScoreStatus status = ScoreStatus::kNoModel;
   ScorePath path = ScorePath::kNone;
 
-  Scored() = default;
-  /// A record that met no model.
-  Scored(T&& of, const std::string& with_key, Timestamp at, std::uint64_t from)
-      : record(std::move(of)), key(with_key), event_time(at), position(from) {}
-  /// A record that was scored.
-  Scored(T&& of, const std::string& with_key, Timestamp at, std::uint64_t from, const ModelId& by, const double* values,
-         std::size_t count, std::int64_t nanoseconds, ScorePath way)
-      : record(std::move(of)),
-        key(with_key),
+  ScoreAnswer() = default;
+  /// An answer like `like`, which has neither numbers nor texts, with numbers for one record.
+  ScoreAnswer(const ScoreAnswer& like, const double* values, std::size_t count, Timestamp at, std::uint64_t from)
+      : key(like.key),
+        model(like.model),
+        latency_ns(like.latency_ns),
+        numbers(values, count),
         event_time(at),
         position(from),
-        model(by),
-        numbers(values, count),
-        latency_ns(nanoseconds),
-        status(ScoreStatus::kOk),
-        path(way) {}
+        status(like.status),
+        path(like.path) {}
 
   [[nodiscard]] bool ok() const noexcept { return status == ScoreStatus::kOk; }
   /// Numeric output `index`; NaN when there is none.
@@ -76,33 +70,28 @@ struct Scored {
     return status == ScoreStatus::kError && texts.size() != 0 ? texts[0] : std::string_view{};
   }
 
+  void write_answer(ByteWriter& writer) const;
+  void read_answer(ByteReader& reader);
+  /// The members of a JSON object.
+  void json_answer(JsonWriter& writer) const;
+};
+
+/// A result of ServeModel. Thread: a value type.
+template <class T>
+struct Scored : ScoreAnswer {
+  T record{};
+
+  Scored() = default;
+  Scored(T&& of, const ScoreAnswer& like, const double* values, std::size_t count, Timestamp at, std::uint64_t from)
+      : ScoreAnswer(like, values, count, at, from), record(std::move(of)) {}
+
   void weir_write(ByteWriter& writer) const {
     Serde<T>::write(writer, record);
-    writer.sized(key);
-    Serde<Timestamp>::write(writer, event_time);
-    writer.fixed64(position);
-    model.weir_write(writer);
-    numbers.weir_write(writer);
-    texts.weir_write(writer);
-    writer.fixed64(static_cast<std::uint64_t>(latency_ns));
-    writer.byte(static_cast<std::uint8_t>(status));
-    writer.byte(static_cast<std::uint8_t>(path));
+    write_answer(writer);
   }
   void weir_read(ByteReader& reader) {
     Serde<T>::read(reader, record);
-    key = reader.sized();
-    Serde<Timestamp>::read(reader, event_time);
-    position = reader.fixed64();
-    model.weir_read(reader);
-    numbers.weir_read(reader);
-    texts.weir_read(reader);
-    latency_ns = static_cast<std::int64_t>(reader.fixed64());
-    const std::uint8_t status_byte = reader.byte();
-    const std::uint8_t path_byte = reader.byte();
-    if (status_byte > static_cast<std::uint8_t>(ScoreStatus::kLate)) reader.fail();
-    if (path_byte > static_cast<std::uint8_t>(ScorePath::kFallback)) reader.fail();
-    status = static_cast<ScoreStatus>(status_byte);
-    path = static_cast<ScorePath>(path_byte);
+    read_answer(reader);
   }
   static void weir_schema(std::string& out) {
     out += "scored<";
@@ -115,37 +104,7 @@ struct Scored {
     writer.begin_object();
     writer.key("record");
     write_json(writer, record);
-    writer.key("key");
-    writer.string(key);
-    if (event_time != kMinTimestamp) {
-      writer.key("event_time");
-      writer.string(format_timestamp(event_time));
-    }
-    if (position != kNoPosition) {
-      writer.key("position");
-      writer.number(position);
-    }
-    if (model.has_value()) {
-      writer.key("model");
-      model.weir_json(writer);
-    }
-    writer.key("status");
-    writer.string(to_string(status));
-    writer.key("path");
-    writer.string(to_string(path));
-    if (status == ScoreStatus::kError) {
-      writer.key("reason");
-      writer.string(reason());
-    } else {
-      writer.key("numbers");
-      numbers.weir_json(writer);
-      if (texts.size() != 0) {
-        writer.key("texts");
-        texts.weir_json(writer);
-      }
-    }
-    writer.key("latency_ns");
-    writer.number(latency_ns);
+    json_answer(writer);
     writer.end_object();
   }
 };

@@ -12,6 +12,7 @@
 #include <weir/decision_policy.hpp>
 #include <weir/json.hpp>
 #include <weir/serde.hpp>
+#include <weir/short_text.hpp>
 #include <weir/time.hpp>
 
 namespace weir {
@@ -62,7 +63,7 @@ struct SpeculationAnswer {
 template <class T>
 struct Speculated : SpeculationAnswer {
   T record{};
-  std::string key;                       ///< the key's text (weir::key_text)
+  ShortText key;                         ///< the key's text (weir::key_text)
   Timestamp event_time = kMinTimestamp;  ///< kMinTimestamp when the record has none
   std::uint64_t position = kNoPosition;  ///< in the record's source; kNoPosition when it numbers nothing
 
@@ -75,7 +76,7 @@ struct Speculated : SpeculationAnswer {
   }
   void weir_read(ByteReader& reader) {
     Serde<T>::read(reader, record);
-    key = reader.sized();
+    key.weir_read(reader);
     Serde<Timestamp>::read(reader, event_time);
     position = reader.fixed64();
     read_answer(reader);
@@ -112,7 +113,7 @@ inline constexpr const char* kLateScoresName = "late-scores";
 
 /// A score that came after its record had been decided. Its status is kVoted, kFailed or kAbstained; it was not heard.
 struct LateScore {
-  std::string key;
+  ShortText key;
   Timestamp event_time = kMinTimestamp;  ///< of the record
   std::uint64_t position = kNoPosition;  ///< of the record
   std::int64_t after_ns = 0;             ///< from the record's start

@@ -46,11 +46,12 @@ TEST(Scored, AnyNumberOfOutputsIsCopiedMovedAndStored) {
   const std::vector<std::vector<std::string>> texts = {{},
                                                        {""},
                                                        {"late"},
-                                                       {"exactly twenty chars"},
+                                                       {"twelve chars"},
+                                                       {"thirteen char"},
                                                        {"one more than that, by far too long"},
                                                        {"a", "", "b"},
                                                        {std::string(1000, 'x'), "y"}};
-  for (const std::size_t numbers : {0, 1, 4, 5, 100}) {
+  for (const std::size_t numbers : {0, 1, 2, 3, 100}) {
     for (const auto& labels : texts) {
       const Scored<Event> original = scored(numbers, labels);
       Scored<Event> copy = original;

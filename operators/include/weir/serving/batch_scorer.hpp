@@ -2,6 +2,7 @@
 /// BatchScorer<T>: scores records of one batch, those of one model together, and puts results out in the records'
 /// order.
 
+#include <algorithm>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -57,6 +58,23 @@ class BatchScorer {
   struct Failure {
     std::size_t row;
     std::string message;
+  };
+  struct Answer {
+    ScoreAnswer like;
+    std::ptrdiff_t number_outputs = 0;
+    std::ptrdiff_t offset = 0;  // of the numbers of row 0, were it one of the group's, in out_numbers_
+  };
+  // A column, or one value again and again where there is none.
+  template <class Value>
+  class OptionalColumn {
+   public:
+    OptionalColumn(const Column<Value>& column, std::size_t first, const Value& unknown)
+        : values_(column.empty() ? &unknown : column.data() + first), step_(column.empty() ? 0 : 1) {}
+    const Value& operator[](std::size_t index) const noexcept { return values_[index * step_]; }
+
+   private:
+    const Value* values_;
+    std::size_t step_;
   };
 
   // Group 0 is that of records without a model; its rows come last, are extracted, and are not scored.
@@ -141,55 +159,101 @@ class BatchScorer {
   }
 
   void emit(Batch<T>& in, std::size_t first, std::size_t count, ModelSlot* const* slots, Batch<Scored<T>>& out) {
+    make_answers();
+    const bool any_dropped = without_model() != 0 && options_.no_model == NoModelPolicy::kDrop;
+    append_column(out, out.timestamps, in.timestamps, first, count, any_dropped, kMinTimestamp);
+    append_column(out, out.positions, in.positions, first, count, any_dropped, kNoPosition);
     out.records.reserve(out.size() + count);
-    const bool has_times = joins(out, out.timestamps, !in.timestamps.empty(), kMinTimestamp);
-    const bool has_positions = joins(out, out.positions, !in.positions.empty(), kNoPosition);
-    const Timestamp* times = in.timestamps.empty() ? nullptr : in.timestamps.data() + first;
-    const std::uint64_t* positions = in.positions.empty() ? nullptr : in.positions.data() + first;
-    if (has_times) out.timestamps.reserve(out.timestamps.size() + count);
-    if (has_positions) out.positions.reserve(out.positions.size() + count);
+    if (without_model() == 0) [[likely]] {
+      emit_scored(in, first, count, out);
+    } else {
+      emit_mixed(in, first, count, slots, any_dropped, out);
+    }
+  }
+
+  // The usual case: every record was scored. Everything the loop needs is in local variables: the compiler cannot know
+  // that what it writes is not what it reads.
+  void emit_scored(Batch<T>& in, std::size_t first, std::size_t count, Batch<Scored<T>>& out) {
+    const OptionalColumn<Timestamp> times(in.timestamps, first, kMinTimestamp);
+    const OptionalColumn<std::uint64_t> positions(in.positions, first, kNoPosition);
+    T* const records = in.records.data() + first;
+    const std::uint32_t* const group_of = group_of_.data();
+    const std::uint32_t* const row_of = row_of_.data();
+    const Answer* const answers = answers_.data();
+    const double* const numbers = out_numbers_.data();
+    Scored<T>* const results = out.records.data() + out.size();
     for (std::size_t i = 0; i < count; ++i) {
-      const ScoredGroup& group = groups_[group_of_[i]];
-      const Timestamp time = times != nullptr ? times[i] : kMinTimestamp;
-      const std::uint64_t position = positions != nullptr ? positions[i] : kNoPosition;
-      if (group.version == nullptr) [[unlikely]] {
-        if (options_.no_model == NoModelPolicy::kDrop) continue;
-        answer_without_model(
-            out.records.emplace_unchecked(std::move(in.records[first + i]), slots[i]->key_text, time, position));
-      } else {
-        const std::size_t row = row_of_[i];
-        const ModelVersion& version = *group.version;
-        Scored<T>& result =
-            out.records.emplace_unchecked(std::move(in.records[first + i]), slots[i]->key_text, time, position,
-                                          version.id, group.numbers + (row - group.first_row) * version.number_outputs,
-                                          version.number_outputs, group.latency_ns, options_.path);
-        if (version.text_outputs != 0) {
-          result.texts = ScoreTexts(group.texts + (row - group.first_row) * version.text_outputs, version.text_outputs);
-        }
-        if (failed_[row] != 0) [[unlikely]]
-          answer_failure(result, row);
-      }
-      if (has_times) out.timestamps.emplace_unchecked(time);
-      if (has_positions) out.positions.emplace_unchecked(position);
+      const Answer& answer = answers[group_of[i]];
+      const double* const values = numbers + (answer.offset + row_of[i] * answer.number_outputs);
+      ::new (static_cast<void*>(results + i))
+          Scored<T>(std::move(records[i]), answer.like, values, answer.number_outputs, times[i], positions[i]);
+    }
+    out.records.constructed(out.size() + count);
+    if (all_plain_) [[likely]]
+      return;
+    for (std::size_t i = 0; i < count; ++i) finish(results[i], i);
+  }
+
+  void emit_mixed(Batch<T>& in, std::size_t first, std::size_t count, ModelSlot* const* slots, bool any_dropped,
+                  Batch<Scored<T>>& out) {
+    const OptionalColumn<Timestamp> times(in.timestamps, first, kMinTimestamp);
+    const OptionalColumn<std::uint64_t> positions(in.positions, first, kNoPosition);
+    for (std::size_t i = 0; i < count; ++i) {
+      if (group_of_[i] == 0 && any_dropped) continue;
+      const Answer& answer = answers_[group_of_[i]];
+      Scored<T>& result =
+          out.records.emplace_unchecked(std::move(in.records[first + i]), answer.like,
+                                        out_numbers_.data() + (answer.offset + row_of_[i] * answer.number_outputs),
+                                        answer.number_outputs, times[i], positions[i]);
+      group_of_[i] == 0 ? answer_without_model(result, *slots[i]) : finish(result, i);
     }
   }
 
-  // Is the column filled? A batch that already has records with it (or without it) decides, and is filled up.
+  // What the answers of each group have in common.
+  void make_answers() {
+    answers_.resize(std::max(answers_.size(), groups_.size()));
+    all_plain_ = true;
+    for (std::size_t index = 1; index < groups_.size(); ++index) {
+      const ScoredGroup& group = groups_[index];
+      Answer& answer = answers_[index];
+      answer.like.key = group.slot->key_text;
+      answer.like.model = group.version->id;
+      answer.like.latency_ns = group.latency_ns;
+      answer.like.status = ScoreStatus::kOk;
+      answer.like.path = options_.path;
+      answer.number_outputs = group.version->number_outputs;
+      answer.offset = (group.numbers - out_numbers_.data()) - std::ptrdiff_t{group.first_row} * answer.number_outputs;
+      all_plain_ = all_plain_ && group.failed == 0 && group.version->text_outputs == 0;
+    }
+  }
+
+  // Gives the results their column. A batch that has records already decides whether there is one, and is filled up.
   template <class Value>
-  static bool joins(const Batch<Scored<T>>& out, Column<Value>& column, bool wanted, Value unknown) {
-    if (out.records.size() == 0) return wanted;
-    if (wanted) {
-      while (column.size() < out.records.size()) column.emplace(unknown);
-    }
-    return !column.empty();
+  void append_column(const Batch<Scored<T>>& out, Column<Value>& to, const Column<Value>& from, std::size_t first,
+                     std::size_t count, bool any_dropped, Value unknown) {
+    if (from.empty() && to.empty()) return;
+    to.reserve(out.size() + count);
+    while (to.size() < out.size()) to.emplace_unchecked(unknown);
+    for (std::size_t i = 0; i < count; ++i)
+      if (!any_dropped || group_of_[i] != 0) to.emplace_unchecked(from.empty() ? unknown : from[first + i]);
   }
 
-  void answer_without_model(Scored<T>& result) const {
+  void answer_without_model(Scored<T>& result, const ModelSlot& slot) const {
+    result.key = slot.key_text;
     if (options_.no_model != NoModelPolicy::kFallback) return;
     result.status = ScoreStatus::kFallback;
     result.path = ScorePath::kFallback;
     result.numbers = ScoreNumbers(options_.fallback.data(), options_.fallback.size());
     result.texts = ScoreTexts(options_.fallback_texts.data(), options_.fallback_texts.size());
+  }
+
+  void finish(Scored<T>& result, std::size_t index) const {
+    const ScoredGroup& group = groups_[group_of_[index]];
+    const std::size_t row = row_of_[index];
+    const std::size_t texts = group.version->text_outputs;
+    if (texts != 0) result.texts = ScoreTexts(group.texts + (row - group.first_row) * texts, texts);
+    if (group.failed != 0 && failed_[row] != 0) [[unlikely]]
+      answer_failure(result, row);
   }
 
   void answer_failure(Scored<T>& result, std::size_t row) const {
@@ -204,6 +268,8 @@ class BatchScorer {
   const ServeOptions& options_;
   std::uint64_t mark_ = 0;
   std::vector<ScoredGroup> groups_;
+  std::vector<Answer> answers_;  // by group; the first is that of records without a model
+  bool all_plain_ = true;        // no texts, no failures
   std::vector<std::uint32_t> group_of_;
   std::vector<std::uint32_t> row_of_;
   std::vector<double> numbers_;
