@@ -79,7 +79,8 @@ class PacedSource final : public Operator {
     }
     const Timestamp now = timeline_->now(context_->clock(), held_.batch->timestamps[held_.next]);
     const bool released = release(now, out);
-    const bool moved = emit_watermark(out);
+    // Between records it moves from time to time: with every look at the clock it would never come to rest.
+    const bool moved = (released || watermark_is_due()) && emit_watermark(out);
     if (released || moved) return PollResult::kProgress;
     sleep(now);
     return PollResult::kIdle;
@@ -180,6 +181,13 @@ class PacedSource final : public Operator {
     from.move_selected(indices_.data(), count, *slot.open);
   }
 
+  bool watermark_is_due() {
+    const Timestamp clock_now = context_->clock().now();
+    if (clock_now < watermark_due_) return false;
+    watermark_due_ = clock_now + watermark_interval_;
+    return true;
+  }
+
   // Everything at or before the line has been released, except what the source itself may still bring.
   bool emit_watermark(Outbox& out) {
     if (source_watermark_ == kMinTimestamp) return false;
@@ -198,9 +206,10 @@ class PacedSource final : public Operator {
   void sleep(Timestamp now) {
     const Duration until_due = held_.batch->timestamps[held_.next] - now;
     const double clock_us = std::ceil(static_cast<double>(until_due.count()) / timeline_->speed());
-    const auto interval_us = static_cast<double>(watermark_interval_.count());
-    const auto wait_us = static_cast<std::int64_t>(std::clamp(clock_us, 1.0, interval_us));
-    context_->schedule(context_->clock().now() + Duration{wait_us});
+    const Timestamp clock_now = context_->clock().now();
+    const auto watermark_us = static_cast<double>(std::max(watermark_due_ - clock_now, Duration{1}).count());
+    const auto wait_us = static_cast<std::int64_t>(std::clamp(clock_us, 1.0, watermark_us));
+    context_->schedule(clock_now + Duration{wait_us});
   }
 
   std::unique_ptr<Operator> source_;
@@ -213,6 +222,7 @@ class PacedSource final : public Operator {
   std::vector<std::uint32_t> indices_;
   Timestamp source_watermark_ = kMinTimestamp;
   Timestamp emitted_ = kMinTimestamp;
+  Timestamp watermark_due_ = kMinTimestamp;  // by the clock
 };
 
 }  // namespace

@@ -55,6 +55,21 @@ TEST(Paced, MovesTheWatermarkWhileThereAreNoRecords) {
   }
 }
 
+TEST(Paced, RestsUntilARecordOrTheNextWatermarkIsDue) {
+  auto options = harness_of(paced(seconds({100, 200}), {.watermark_interval = std::chrono::seconds(10)}));
+  OperatorHarness harness(options);
+  ASSERT_TRUE(harness.open().is_ok());
+  while (harness.poll_once() == PollResult::kProgress) {
+  }
+  const std::size_t before = harness.outputs().size();
+  options.context.clock->advance(std::chrono::microseconds(7));  // nobody waits for such a watermark
+  EXPECT_EQ(harness.poll_once(), PollResult::kIdle);
+  EXPECT_EQ(harness.outputs().size(), before);
+  ASSERT_TRUE(harness.context().scheduled);
+  EXPECT_EQ(*harness.context().scheduled - options.context.clock->now(),
+            std::chrono::seconds(10) - std::chrono::microseconds(7));
+}
+
 TEST(Paced, GivesTheSameRecordsInEveryMode) {
   std::vector<std::uint64_t> times;
   std::vector<std::string> expected;
