@@ -46,6 +46,20 @@ std::vector<SlowScore> score_all(const std::vector<SlowRequest>& requests, const
 
 }  // namespace
 
+SlowRequest request_of(const SlowSubject& subject, const serving::ModelVersion& version, const FeatureSchema& schema,
+                       const double* numbers, const std::string_view* texts) {
+  SlowRequest request;
+  request.subject = subject;
+  request.scorer = version.scorer;
+  request.model = version.id;
+  request.number_outputs = version.number_outputs;
+  request.text_outputs = version.text_outputs;
+  request.numbers.assign(numbers, numbers + schema.number_columns());
+  for (std::size_t i = 0; i < schema.text_columns(); ++i)
+    request.texts.push_back(texts[i].data() == nullptr ? std::nullopt : std::optional<std::string>(texts[i]));
+  return request;
+}
+
 void fill_score(MemberScore& score, const ModelId& model, const double* numbers, std::size_t number_count,
                 const std::string* texts, std::size_t text_count, std::int64_t latency_ns) {
   score.model = model;

@@ -1,5 +1,5 @@
 #pragma once
-/// Records taken out of their batch, with the columns they had there.
+/// Records taken out of their batch and put into others, with the columns they had there.
 
 #include <algorithm>
 #include <cstddef>
@@ -20,6 +20,20 @@ Timestamp time_of(const Batch<T>& batch, std::size_t index) {
 template <class T>
 std::uint64_t position_of(const Batch<T>& batch, std::size_t index) {
   return batch.positions.empty() ? kNoPosition : batch.positions[index];
+}
+/// Appends a record with what is known of its time and position; columns nobody fills stay empty.
+template <class R>
+void append(Batch<R>& batch, R&& record, Timestamp time, std::uint64_t position) {
+  batch.records.emplace(std::move(record));
+  const std::size_t size = batch.records.size();
+  if (time != kMinTimestamp || !batch.timestamps.empty()) {
+    while (batch.timestamps.size() + 1 < size) batch.timestamps.emplace(kMinTimestamp);
+    batch.timestamps.emplace(time);
+  }
+  if (position != kNoPosition || !batch.positions.empty()) {
+    while (batch.positions.size() + 1 < size) batch.positions.emplace(kNoPosition);
+    batch.positions.emplace(position);
+  }
 }
 template <class T>
 void add_record(Batch<T>& batch, T&& record, Timestamp time, std::uint64_t position) {

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include <weir/decision_policy.hpp>
+#include <weir/model.hpp>
 #include <weir/operator.hpp>
 #include <weir/serving/model_slot.hpp>
 
@@ -40,6 +41,10 @@ struct SlowRequest {
   std::vector<double> numbers;
   std::vector<std::optional<std::string>> texts;
 };
+
+/// What is asked of `version` about one row of features; it copies them.
+SlowRequest request_of(const SlowSubject& subject, const serving::ModelVersion& version, const FeatureSchema& schema,
+                       const double* numbers, const std::string_view* texts);
 
 struct SlowScore {
   SlowSubject subject;

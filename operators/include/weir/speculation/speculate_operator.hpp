@@ -9,10 +9,8 @@
 #include <algorithm>
 #include <deque>
 #include <functional>
-#include <map>
 #include <memory>
 #include <optional>
-#include <set>
 #include <string>
 #include <type_traits>
 #include <utility>
@@ -24,27 +22,14 @@
 #include <weir/operator.hpp>
 #include <weir/serving/key_slots.hpp>
 #include <weir/serving/serving_view.hpp>
+#include <weir/serving/side_batch.hpp>
 #include <weir/speculation/batch_votes.hpp>
+#include <weir/speculation/open_records.hpp>
 #include <weir/speculation/speculator.hpp>
 #include <weir/speculation/undecided_record.hpp>
 #include <weir/value_table.hpp>
 
 namespace weir::speculation {
-
-/// Appends a result with the columns of the record it is about; columns nobody fills stay empty.
-template <class R>
-void append(Batch<R>& batch, R&& result, Timestamp time, std::uint64_t position) {
-  batch.records.emplace(std::move(result));
-  const std::size_t size = batch.records.size();
-  if (time != kMinTimestamp || !batch.timestamps.empty()) {
-    while (batch.timestamps.size() + 1 < size) batch.timestamps.emplace(kMinTimestamp);
-    batch.timestamps.emplace(time);
-  }
-  if (position != kNoPosition || !batch.positions.empty()) {
-    while (batch.positions.size() + 1 < size) batch.positions.emplace(kNoPosition);
-    batch.positions.emplace(position);
-  }
-}
 
 template <class T, class K, class RecordKey, class ModelKey>
 class SpeculateOperator final : public Operator, public serving::ServingView {
@@ -60,15 +45,7 @@ class SpeculateOperator final : public Operator, public serving::ServingView {
     K key;
     std::uint64_t hash;
   };
-  /// A record that has not been sent.
-  struct Open {
-    Slot* slot = nullptr;
-    std::int64_t started_ns = 0;
-    std::int64_t deadline_ns = 0;
-    const DecisionPolicy* policy = nullptr;
-    bool decided = false;
-  };
-  using OpenRecord = typename std::map<std::uint64_t, Open>::iterator;
+  using OpenRecord = OpenRecords::Entry;
 
  public:
   SpeculateOperator(const ModelRuntimes& runtimes, Features<T> features, SpeculationOptions options,
@@ -116,13 +93,13 @@ class SpeculateOperator final : public Operator, public serving::ServingView {
     progress = end_those_due(now_ns) || progress;
     progress = send(out) || progress;
     finish_call();
-    if (!progress && (!decided_.empty() || !late_.empty())) waker_();  // the outbox takes nothing now: again
+    if (!progress && (open_.any_decided() || !late_.empty())) waker_();  // the outbox takes nothing now: again
     return progress ? PollResult::kProgress : PollResult::kIdle;
   }
 
   bool on_timer_tick(Timestamp /*now*/, Outbox& out) override {
     poll(out);
-    return decided_.empty() && late_.empty();
+    return !open_.any_decided() && late_.empty();
   }
 
   [[nodiscard]] bool counts_for_watermark(std::size_t input) const noexcept override { return input == kRecords; }
@@ -134,11 +111,7 @@ class SpeculateOperator final : public Operator, public serving::ServingView {
       poll(out);
       return open_.empty();
     }
-    if (!marks_.empty() && marks_.back().second == next_id_) {
-      marks_.back().first = std::max(marks_.back().first, watermark);
-    } else {
-      marks_.emplace_back(watermark, next_id_);
-    }
+    open_.add_watermark(watermark);
     send_watermarks(out);
     return true;
   }
@@ -184,8 +157,9 @@ class SpeculateOperator final : public Operator, public serving::ServingView {
       speculator_.match(slot, statistics);
     return statistics;
   }
-  UndecidedRecord<T>& row_of(std::uint64_t id, const Open& open) {
-    return undecided_->mutate(open.slot->key, open.slot->hash, id);
+  static Slot& slot_of(const OpenRecord& open) { return static_cast<Slot&>(*open.second.slot); }
+  UndecidedRecord<T>& row_of(const OpenRecord& open) {
+    return undecided_->mutate(slot_of(open).key, slot_of(open).hash, open.first);
   }
 
   void take_models(Batch<ModelRecord>& batch) {
@@ -233,19 +207,12 @@ class SpeculateOperator final : public Operator, public serving::ServingView {
     batch.cursor += count;
   }
 
-  static Timestamp time_of(const Batch<T>& batch, std::size_t index) {
-    return batch.timestamps.empty() ? kMinTimestamp : batch.timestamps[index];
-  }
-  static std::uint64_t position_of(const Batch<T>& batch, std::size_t index) {
-    return batch.positions.empty() ? kNoPosition : batch.positions[index];
-  }
-
   void note_use(BatchVotes::Group& group, const Batch<T>& batch, std::size_t first) {
     group.statistics = &statistics_of(static_cast<Slot&>(*group.slot));
     votes_.count_latency(group);
     const std::size_t index = first + group.first_record;
     for (std::size_t member = 0; member < speculator_.members(); ++member)
-      note_first_record(*group.slot, member, position_of(batch, index), time_of(batch, index));
+      note_first_record(*group.slot, member, serving::position_of(batch, index), serving::time_of(batch, index));
   }
   void note_first_record(KeySlot& slot, std::size_t member, std::uint64_t position, Timestamp time) {
     MemberSlot& models = *slot.models[member];
@@ -261,15 +228,15 @@ class SpeculateOperator final : public Operator, public serving::ServingView {
     Speculated<T> result;
     result.record = std::move(batch.records[index]);
     result.key = slot.key_text;
-    result.event_time = time_of(batch, index);
-    result.position = position_of(batch, index);
+    result.event_time = serving::time_of(batch, index);
+    result.position = serving::position_of(batch, index);
     const std::uint32_t votes = votes_.fill(of_call, result.scores);
     const std::size_t slow = refuse_full_lanes(slot, result.scores, now_ns);
     const bool is_decided =
         speculator_.decide(result, speculator_.policy(), false, scored_ns - now_ns, *group.statistics);
     const bool ask_all = slow != 0 && speculator_.options().late_scores == LateScores::kOfAll;
     if (!is_decided || ask_all) {
-      const SlowSubject subject{next_id_++, &slot, result.event_time, result.position, now_ns};
+      const SlowSubject subject{open_.take_id(), &slot, result.event_time, result.position, now_ns};
       for (std::size_t member = 0; member < speculator_.members(); ++member) {
         const VoteStatus status = result.scores[member].status;
         if (status == VoteStatus::kWaiting || (ask_all && status == VoteStatus::kUnneeded))
@@ -279,7 +246,7 @@ class SpeculateOperator final : public Operator, public serving::ServingView {
     }
     const Timestamp time = result.event_time;
     const std::uint64_t position = result.position;
-    append(results, std::move(result), time, position);
+    serving::append(results, std::move(result), time, position);
   }
 
   // Slow members that cannot be asked now abstain. How many are left to ask.
@@ -309,11 +276,7 @@ class SpeculateOperator final : public Operator, public serving::ServingView {
     row.started_ns = subject.started_ns;
     row.allowed_ns = allowed_ns;
     row.votes = votes;
-    add_open(subject.id, {&slot, subject.started_ns, subject.started_ns + allowed_ns, &speculator_.policy(), false});
-  }
-  void add_open(std::uint64_t id, const Open& open) {
-    open_.emplace(id, open);
-    open.decided ? decided_.push_back(id) : static_cast<void>(deadlines_.emplace(open.deadline_ns, id));
+    open_.add(subject.id, {&slot, subject.started_ns, subject.started_ns + allowed_ns, &speculator_.policy(), false});
   }
 
   // Asks a member for one record: a slow one in its lane; where the model is still to come, later.
@@ -325,18 +288,7 @@ class SpeculateOperator final : public Operator, public serving::ServingView {
       return;
     }
     note_first_record(*subject.slot, member, subject.position, subject.event_time);
-    SlowRequest request;
-    request.subject = subject;
-    request.scorer = version->scorer;
-    request.model = version->id;
-    request.number_outputs = version->number_outputs;
-    request.text_outputs = version->text_outputs;
-    request.numbers.assign(numbers, numbers + features_.schema().number_columns());
-    for (std::size_t i = 0; i < features_.schema().text_columns(); ++i) {
-      request.texts.emplace_back(texts[i].data() == nullptr ? std::nullopt
-                                                            : std::optional<std::string>(std::string(texts[i])));
-    }
-    lane->ask(std::move(request));
+    lane->ask(request_of(subject, *version, features_.schema(), numbers, texts));
   }
 
   // After a model has changed: records that it was still to come for.
@@ -344,32 +296,26 @@ class SpeculateOperator final : public Operator, public serving::ServingView {
     std::vector<std::pair<std::uint64_t, std::size_t>> waiting;
     waiting.swap(put_off_);
     for (const auto& [id, member] : waiting) {
-      const OpenRecord found = open_.find(id);
-      if (found == open_.end() || found->second.decided) continue;
+      OpenRecord* const found = open_.find_undecided(id);
+      if (found == nullptr) continue;
       MemberSlot& models = *found->second.slot->models[member];
       if (!models.usable() || (models.current == nullptr && speculator_.member(member).wait_for_model)) {
         put_off_.emplace_back(id, member);
       } else if (models.current == nullptr) {
-        hear(found, member, absence_of(member), now_ns);
+        hear(*found, member, speculator_.absence_of(member), now_ns);
       } else {
-        ask_again(found, member, now_ns);
+        ask_again(*found, member, now_ns);
       }
     }
   }
-  MemberScore absence_of(std::size_t member) const {
-    MemberScore score;
-    score.model = speculator_.nobody(member);
-    score.status = VoteStatus::kAbsent;
-    return score;
-  }
-  void ask_again(OpenRecord open, std::size_t member, std::int64_t now_ns) {
-    UndecidedRecord<T>& row = row_of(open->first, open->second);
-    Slot& slot = *open->second.slot;
+  void ask_again(OpenRecord& open, std::size_t member, std::int64_t now_ns) {
+    UndecidedRecord<T>& row = row_of(open);
+    Slot& slot = slot_of(open);
     votes_.begin(1);
     votes_.add(slot);
     votes_.lay_out();
     features_.gather(&row.result.record, votes_.rows(), 1, votes_.numbers(), votes_.texts());
-    const SlowSubject subject{open->first, &slot, row.result.event_time, row.result.position, open->second.started_ns};
+    const SlowSubject subject{open.first, &slot, row.result.event_time, row.result.position, open.second.started_ns};
     if (speculator_.lane(member) != nullptr) {
       row.result.scores[member].model = slot.models[member]->current->id;
       return ask(subject, member, votes_.numbers(), votes_.texts());
@@ -387,42 +333,37 @@ class SpeculateOperator final : public Operator, public serving::ServingView {
       if (lane == nullptr) continue;
       for (SlowScore& slow : lane->take(now_ns)) {
         heard = true;
-        const OpenRecord found = open_.find(slow.subject.id);
-        const bool is_late = found == open_.end() || found->second.decided || slow.ended_ns > found->second.deadline_ns;
-        if (is_late) {
+        OpenRecord* const found = open_.find_undecided(slow.subject.id);
+        if (found == nullptr || slow.ended_ns > found->second.deadline_ns) {
           note_late(member, std::move(slow));
         } else {
-          statistics_of(*found->second.slot).members[member].add_latency(slow.score.latency_ns, 1);
-          hear(found, member, std::move(slow.score), now_ns);
+          statistics_of(slot_of(*found)).members[member].add_latency(slow.score.latency_ns, 1);
+          hear(*found, member, std::move(slow.score), now_ns);
         }
       }
     }
     return heard;
   }
 
-  void hear(OpenRecord open, std::size_t member, MemberScore score, std::int64_t now_ns) {
-    UndecidedRecord<T>& row = row_of(open->first, open->second);
+  void hear(OpenRecord& open, std::size_t member, MemberScore score, std::int64_t now_ns) {
+    UndecidedRecord<T>& row = row_of(open);
     if (score.status == VoteStatus::kVoted) score.order = ++row.votes;
     row.result.scores[member] = std::move(score);
     decide(open, row, false, now_ns);
   }
 
-  void decide(OpenRecord open, UndecidedRecord<T>& row, bool deadline_has_come, std::int64_t now_ns) {
-    Open& record = open->second;
-    if (!speculator_.decide(row.result, *record.policy, deadline_has_come, now_ns - record.started_ns,
-                            statistics_of(*record.slot)))
+  void decide(OpenRecord& open, UndecidedRecord<T>& row, bool deadline_has_come, std::int64_t now_ns) {
+    if (!speculator_.decide(row.result, *open.second.policy, deadline_has_come, now_ns - open.second.started_ns,
+                            statistics_of(slot_of(open))))
       return;
-    record.decided = row.decided = true;
-    deadlines_.erase({record.deadline_ns, open->first});
-    decided_.push_back(open->first);
+    row.decided = true;
+    open_.note_decided(open);
   }
 
-  // The deadline itself is too late to wait on.
   bool end_those_due(std::int64_t now_ns) {
     bool any = false;
-    while (!deadlines_.empty() && deadlines_.begin()->first <= now_ns) {
-      const OpenRecord open = open_.find(deadlines_.begin()->second);
-      decide(open, row_of(open->first, open->second), true, now_ns);
+    while (OpenRecord* const open = open_.due(now_ns)) {
+      decide(*open, row_of(*open), true, now_ns);
       any = true;
     }
     return any;
@@ -439,34 +380,27 @@ class SpeculateOperator final : public Operator, public serving::ServingView {
   // Sends what is decided, then the watermarks that waited for it, and late scores. True when anything went.
   bool send(Outbox& out) {
     bool any = false;
-    while (!decided_.empty() && out.room() != 0) {
-      const std::uint64_t id = decided_.front();
-      decided_.pop_front();
-      const OpenRecord open = open_.find(id);
-      const Slot& slot = *open->second.slot;
-      Speculated<T>& result = row_of(id, open->second).result;
+    for (OpenRecord* open = open_.first_decided(); open != nullptr && out.room() != 0; open = open_.first_decided()) {
+      Speculated<T>& result = row_of(*open).result;
       const Timestamp time = result.event_time;
       const std::uint64_t position = result.position;
-      append(out.batch<Speculated<T>>(), std::move(result), time, position);
-      undecided_->remove(slot.key, slot.hash, id);
-      open_.erase(open);
+      serving::append(out.batch<Speculated<T>>(), std::move(result), time, position);
+      undecided_->remove(slot_of(*open).key, slot_of(*open).hash, open->first);
+      open_.note_sent();
       any = true;
     }
     send_watermarks(out);
     while (!late_.empty() && out.room(*late_output_) != 0) {
       const Timestamp time = late_.front().event_time;
       const std::uint64_t position = late_.front().position;
-      append(out.batch<LateScore>(*late_output_), std::move(late_.front()), time, position);
+      serving::append(out.batch<LateScore>(*late_output_), std::move(late_.front()), time, position);
       late_.pop_front();
       any = true;
     }
     return any;
   }
   void send_watermarks(Outbox& out) {
-    while (!marks_.empty() && (open_.empty() || open_.begin()->first >= marks_.front().second)) {
-      out.emit_watermark(marks_.front().first);
-      marks_.pop_front();
-    }
+    while (const std::optional<Timestamp> watermark = open_.take_watermark()) out.emit_watermark(*watermark);
   }
 
   // Stores what changed, hands requests on, and asks to be woken at the next deadline.
@@ -488,7 +422,7 @@ class SpeculateOperator final : public Operator, public serving::ServingView {
       if (lane->waiting() != 0) context_->wake_at(lane->unresponsive_at_ns());
     }
     if (is_refused) context_->wake_at(context_->clock().monotonic_ns() + kTryAgainNs);
-    if (!deadlines_.empty()) context_->wake_at(deadlines_.begin()->first);
+    if (const auto deadline_ns = open_.next_deadline_ns()) context_->wake_at(*deadline_ns);
     if (put_off_.size() > 2 * speculator_.members() * speculator_.options().max_undecided)
       std::erase_if(put_off_, [&](const auto& one) { return !is_wanted_(one.first); });
     speculator_.publish(open_.size());
@@ -510,7 +444,7 @@ class SpeculateOperator final : public Operator, public serving::ServingView {
       for (const auto& [id, row] : rows) stored.emplace_back(id, &slot_of(hash_key(key), key));
     }));
     std::stable_sort(stored.begin(), stored.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
-    if (!stored.empty()) next_id_ = stored.back().first + 1;
+    if (!stored.empty()) open_.ids_after(stored.back().first);
     const std::int64_t now_ns = context_->clock().monotonic_ns();
     for (const auto& [id, slot] : stored) restore_record(id, *slot, now_ns);
     put_off_due_ = !put_off_.empty();
@@ -521,17 +455,17 @@ class SpeculateOperator final : public Operator, public serving::ServingView {
 
   // The time that had gone by at the checkpoint has gone by; that since then has not.
   void restore_record(std::uint64_t id, Slot& slot, std::int64_t now_ns) {
-    if (open_.contains(id)) {  // two tasks, now one, gave it to records of different keys
+    if (open_.find(id) != nullptr) {  // two tasks, now one, gave it to records of different keys
       UndecidedRecord<T> moved = std::move(undecided_->mutate(slot.key, slot.hash, id));
       undecided_->remove(slot.key, slot.hash, id);
-      id = next_id_++;
+      id = open_.take_id();
       undecided_->mutate(slot.key, slot.hash, id) = std::move(moved);
     }
     UndecidedRecord<T>& row = undecided_->mutate(slot.key, slot.hash, id);
     const std::int64_t gone_ns = std::max<std::int64_t>(0, speculator_.checkpoint_ns().value_or(0) - row.started_ns);
     row.started_ns = now_ns - gone_ns;
-    add_open(id, {&slot, row.started_ns, row.started_ns + row.allowed_ns, &speculator_.policy_named(row.result.policy),
-                  row.decided});
+    open_.add(id, {&slot, row.started_ns, row.started_ns + row.allowed_ns, &speculator_.policy_named(row.result.policy),
+                   row.decided});
     if (row.decided) return;
     row.result.scores = speculator_.matched(std::move(row.result.scores));
     for (std::size_t member = 0; member < speculator_.members(); ++member)
@@ -555,18 +489,13 @@ class SpeculateOperator final : public Operator, public serving::ServingView {
   StatisticsTable* statistics_ = nullptr;
   UndecidedTable* undecided_ = nullptr;
 
-  std::uint64_t next_id_ = 1;
-  std::map<std::uint64_t, Open> open_;                          // by id, that is in order of start
-  std::set<std::pair<std::int64_t, std::uint64_t>> deadlines_;  // of those undecided
-  std::deque<std::uint64_t> decided_;                           // not sent yet
-  std::deque<std::pair<Timestamp, std::uint64_t>> marks_;       // watermarks, and the first id after each
+  OpenRecords open_;
   std::vector<std::pair<std::uint64_t, std::size_t>> put_off_;  // ids and members whose model is still to come
   bool put_off_due_ = false;
   std::deque<LateScore> late_;
   SlowLane::IsWanted is_wanted_ = [this](std::uint64_t id) {
     if (speculator_.options().late_scores == LateScores::kOfAll) return true;
-    const auto found = open_.find(id);
-    return found != open_.end() && !found->second.decided;
+    return open_.find_undecided(id) != nullptr;
   };
 };
 

@@ -79,6 +79,13 @@ class Speculator {
   [[nodiscard]] const SpeculationMember& member(std::size_t index) const noexcept { return options_.members[index]; }
   /// Its name, and no version: who was not asked.
   [[nodiscard]] const ModelId& nobody(std::size_t member) const noexcept { return nobodies_[member]; }
+  /// The vote of a member whose model is not there.
+  [[nodiscard]] MemberScore absence_of(std::size_t member) const {
+    MemberScore score;
+    score.model = nobody(member);
+    score.status = VoteStatus::kAbsent;
+    return score;
+  }
   /// The lane of a slow member; null for others.
   [[nodiscard]] SlowLane* lane(std::size_t member) noexcept { return lanes_[member].get(); }
   /// Makes the statistics those of the members as declared now.
