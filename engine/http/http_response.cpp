@@ -86,8 +86,16 @@ bool is_owned_by_server(std::string_view name) {
 }  // namespace
 
 HttpResponse error_response(int status, std::string_view code, std::string_view message) {
-  const boost::json::object error{{"code", code}, {"message", valid_utf8(message)}};
-  return HttpResponse::json(boost::json::serialize(boost::json::object{{"error", error}}), status);
+  std::string text = valid_utf8(message);
+  const boost::json::object error{{"code", code}, {"message", text}};
+  HttpResponse response = HttpResponse::json(boost::json::serialize(boost::json::object{{"error", error}}), status);
+  response.error_message = text.empty() ? std::string(code) : std::move(text);
+  return response;
+}
+
+void make_plain(HttpResponse& response) {
+  if (response.error_message.empty()) return;
+  response.body = boost::json::serialize(boost::json::object{{"error", response.error_message}});
 }
 
 HttpResponse body_too_large(std::size_t limit_bytes) {

@@ -12,6 +12,9 @@ namespace weir::http {
 /// `{"error": {"code": code, "message": message}}`. Bytes of `message` that are no UTF-8 become U+FFFD.
 HttpResponse error_response(int status, std::string_view code, std::string_view message);
 
+/// `{"error": message}` instead, when the response is an error that was made as above.
+void make_plain(HttpResponse& response);
+
 /// 413, naming the limit.
 HttpResponse body_too_large(std::size_t limit_bytes);
 

@@ -128,6 +128,7 @@ class SocketSession final : public Session, public std::enable_shared_from_this<
     is_head_ = false;
     version_ = 11;
     has_timed_out_ = false;
+    admission_ = {};
     parser_.emplace();
     parser_->header_limit(static_cast<std::uint32_t>(
         std::min<std::size_t>(host_.options.max_header_bytes, std::numeric_limits<std::uint32_t>::max())));
@@ -268,6 +269,7 @@ class SocketSession final : public Session, public std::enable_shared_from_this<
   }
 
   beast::http::message_generator make_message(HttpResponse response, bool keep_alive) const {
+    if (admission_.plain_errors) make_plain(response);
     const auto status = static_cast<unsigned>(response.status);
     const bool has_content = status != 204 && status != 304;
     beast::http::response_header<> header;

@@ -60,6 +60,7 @@ Admission RequestGate::admit(const RequestHead& head) const {
     refuse_and_close(bad_request(target.status().message()));
     return admission;
   }
+  admission.plain_errors = routes_.has_plain_errors(target->segments);
   request.path = std::move(target->path);
   request.query = std::move(target->query);
   if (head.version >= 11 && !request.headers.contains("host")) {

@@ -32,6 +32,7 @@ struct Admission {
   const HttpRoute* route = nullptr;
   HttpRequest request;  ///< complete but for the body
   std::size_t max_body_bytes = 0;
+  bool plain_errors = false;      ///< as HttpRoute::plain_errors, known also when the request is refused
   bool expects_continue = false;  ///< the client waits for `100 Continue` before it sends the body
 };
 

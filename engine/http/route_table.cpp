@@ -75,6 +75,12 @@ bool RouteTable::matches(const Entry& entry, const std::vector<std::string>& seg
                     });
 }
 
+bool RouteTable::has_plain_errors(const std::vector<std::string>& segments) const {
+  return !segments.empty() && std::any_of(entries_.begin(), entries_.end(), [&](const Entry& entry) {
+    return entry.route.plain_errors && entry.segments.front().literal == segments.front();
+  });
+}
+
 RouteMatch RouteTable::match(std::string_view method, const std::vector<std::string>& segments) const {
   const Entry* found = nullptr;
   const Entry* found_get = nullptr;

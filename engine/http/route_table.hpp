@@ -25,6 +25,8 @@ class RouteTable {
 
   /// `segments` are decoded. HEAD falls back to GET. A capture never matches an empty segment.
   [[nodiscard]] RouteMatch match(std::string_view method, const std::vector<std::string>& segments) const;
+  /// Does the path begin like a route with HttpRoute::plain_errors?
+  [[nodiscard]] bool has_plain_errors(const std::vector<std::string>& segments) const;
 
  private:
   struct Segment {

@@ -43,6 +43,11 @@ class Job::Impl final : public JobControl {
   [[nodiscard]] std::uint32_t max_parallelism() const override { return options_.max_parallelism; }
   [[nodiscard]] std::string position_json() const override;
   [[nodiscard]] const std::string& directory() const override { return directory_; }
+  [[nodiscard]] bool is_running() const override { return state() == JobStatus::State::kRunning; }
+  [[nodiscard]] Executor& executor() override { return *executor_; }
+  Metric& metric(std::string_view uid, std::string_view name, const MetricInfo& info) override {
+    return metrics_.metric(name, std::string(uid), 0, info);
+  }
 
   // For the engine's own HTTP routes: like visit(), with the stage, so that its state can be asked.
   void visit_stage(std::string_view uid, std::uint32_t task_index, std::function<void(runtime::Stage&)> visit,

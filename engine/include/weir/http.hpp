@@ -60,9 +60,11 @@ struct HttpResponse {
   /// Further headers (`Retry-After`, `Location`). One that would split the message, or that the server itself sets
   /// (Content-Type, Content-Length, Connection, ...), makes the answer a 500.
   std::map<std::string, std::string> headers;
+  /// Of an answer made by error(): the message alone, for routes with plain_errors.
+  std::string error_message = {};
 
   static HttpResponse json(std::string body, int status = 200) {
-    return {status, "application/json", std::move(body), {}};
+    return {status, "application/json", std::move(body), {}, {}};
   }
   /// `{"error": {"code": ..., "message": ...}}` with the HTTP status that fits the code: not_found 404,
   /// invalid_argument 400, already_exists and failed_precondition 409, resource_exhausted 429, unavailable 503 with
@@ -85,6 +87,9 @@ struct HttpRoute {
   HttpHandler handler;
   /// Per-route bound of the body; 0 takes HttpOptions::max_body_bytes. Routes that take no body set 1.
   std::size_t max_body_bytes = 64 << 10;
+  /// For protocols that want it so: errors are `{"error": "<message>"}`, those that the server makes itself included,
+  /// on all paths that begin with the same segment.
+  bool plain_errors = false;
 };
 
 }  // namespace weir

@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+#include <weir/executor.hpp>
 #include <weir/hash.hpp>
 #include <weir/operator.hpp>
 #include <weir/status.hpp>
@@ -29,6 +30,14 @@ class JobControl {
   [[nodiscard]] virtual std::string position_json() const = 0;
   /// The job's directory or empty.
   [[nodiscard]] virtual const std::string& directory() const = 0;
+  /// False while the job starts, restores or stops, and when it has ended.
+  [[nodiscard]] virtual bool is_running() const = 0;
+  /// The job's background threads, for what handlers must not do themselves. Outlives all handlers.
+  [[nodiscard]] virtual Executor& executor() = 0;
+  /// A metric of operator `uid` as OperatorContext::described_metric() gives it, shown as that of task 0, for what is
+  /// done for the operator outside of its tasks. Its names must be others than those of the tasks; one writer at a
+  /// time.
+  virtual Metric& metric(std::string_view uid, std::string_view name, const MetricInfo& info) = 0;
 
   /// The task of `uid` that owns a key hash.
   [[nodiscard]] std::uint32_t owner(std::string_view uid, std::uint64_t key_hash) const {

@@ -44,6 +44,30 @@ TEST(HttpServer, UnknownPathsAndMethodsAreJsonErrors) {
   EXPECT_EQ(reply->body, "GET /a/..\ncapture ..\n");
 }
 
+TEST(HttpServer, ErrorsArePlainBelowTheSegmentOfARouteThatWantsThem) {
+  HttpRoute plain = post("/p/{name}", 4, [](const HttpRequest& request, const HttpReply& reply) {
+    if (request.captures[0] == "json") return reply(HttpResponse::json(R"({"error":"mine"})", 400));
+    reply(HttpResponse::error(Status(StatusCode::kUnavailable, request.captures[0] == "empty" ? "" : "say \"so\"")));
+  });
+  plain.plain_errors = true;
+  const auto server = started({.token = "secret"}, {plain, get("/other")});
+  ASSERT_NE(server, nullptr);
+  HttpClient client(server->port(), "secret");
+  const auto failed = client.post("/p/a", "");
+  ASSERT_REPLY(failed, 503);
+  EXPECT_EQ(failed->body, R"({"error":"say \"so\""})");
+  EXPECT_EQ(failed->header("retry-after"), "1");
+  EXPECT_EQ(client.post("/p/empty", "")->body, R"({"error":"unavailable"})");
+  EXPECT_EQ(client.post("/p/json", "")->body, R"({"error":"mine"})") << "not made by error()";
+  EXPECT_EQ(client.get("/p/a")->body, R"({"error":"GET '/p/a': only POST"})");
+  EXPECT_EQ(client.get("/p/a/b")->body, R"({"error":"find path '/p/a/b': there is none"})");
+  EXPECT_EQ(client.post("/p/a", "12345")->body, R"({"error":"read body: it exceeds 4 bytes"})");
+  HttpClient stranger(server->port());
+  EXPECT_TRUE(stranger.get("/p/a")->body.starts_with(R"({"error":"GET '/p/a' needs)"));
+  EXPECT_TRUE(client.get("/others")->body.starts_with(R"({"error":{"code":"not_found")"));
+  EXPECT_TRUE(client.get("/")->body.starts_with(R"({"error":{"code":"not_found")"));
+}
+
 TEST(HttpServer, HeadIsGetWithoutTheBody) {
   const auto server = started({}, {get("/a"), post("/b", 1)});
   HttpClient client(server->port());
