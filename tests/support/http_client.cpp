@@ -13,6 +13,7 @@
 
 #include <chrono>
 #include <optional>
+#include <thread>
 #include <utility>
 
 namespace weir::test {
@@ -159,6 +160,16 @@ HttpClient& HttpClient::operator=(HttpClient&& other) noexcept = default;
 Result<HttpClientReply> HttpClient::request(std::string_view method, std::string_view target, std::string_view body,
                                             const Headers& headers) {
   return impl_->request(method, target, body, headers);
+}
+std::string HttpClient::wait_for(std::string_view target, std::string_view text) {
+  std::string last;
+  for (int attempt = 0; attempt < 2'000'000; ++attempt) {  // ctest's time limit comes first
+    const auto reply = get(target);
+    last = reply.is_ok() ? reply->body : reply.status().to_string();
+    if (last.find(text) != std::string::npos) return "found";
+    std::this_thread::yield();
+  }
+  return last;
 }
 Status HttpClient::connect() { return impl_->connect(); }
 Status HttpClient::send(std::string_view bytes) { return impl_->send(bytes); }

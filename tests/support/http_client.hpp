@@ -46,6 +46,9 @@ class HttpClient {
                                const std::string& content_type = "application/json") {
     return request("POST", target, body, {{"Content-Type", content_type}});
   }
+  /// Asks until the answer has `text`: "found", or the last answer when patience (some minutes) ends. For states that
+  /// are sure to come.
+  std::string wait_for(std::string_view target, std::string_view text);
 
   // Byte by byte, for tests of the protocol itself.
 

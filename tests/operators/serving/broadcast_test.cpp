@@ -7,7 +7,6 @@
 #include <mutex>
 #include <set>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -266,26 +265,15 @@ TEST(BroadcastServe, AModelPublishedOverHttpComesIntoUseOnAllTasksAndCanBeRolled
   Result<Job> job = pipeline.start();
   ASSERT_TRUE(job.is_ok()) << job.status().to_string();
   HttpClient client(job->http_port());
-  // Each answer is a whole state of the owner, so this ends.
-  const auto wait_for = [&](const std::string& target, const std::string& text) {
-    std::string body;
-    for (int i = 0; i < 2'000'000; ++i) {  // ctest's time limit comes first
-      const auto reply = client.get(target);
-      body = reply.is_ok() ? reply->body : reply.status().to_string();
-      if (body.find(text) != std::string::npos) return std::string("found");
-      std::this_thread::yield();
-    }
-    return body;
-  };
-  EXPECT_EQ(wait_for("/v1/models/JFK", R"("version":1,"state":"current")"), "found");
+  EXPECT_EQ(client.wait_for("/v1/models/JFK", R"("version":1,"state":"current")"), "found");
   EXPECT_EQ(client.post("/v1/models?key=JFK&name=toy&type=TOY", "CONST 2", "application/octet-stream")->status, 202);
-  EXPECT_EQ(wait_for("/v1/models/JFK", R"("version":2,"state":"current")"), "found");
+  EXPECT_EQ(client.wait_for("/v1/models/JFK", R"("version":2,"state":"current")"), "found");
   EXPECT_EQ(client.post("/v1/models/JFK/rollback", "", "application/octet-stream")->status, 202);
-  EXPECT_EQ(wait_for("/v1/models/JFK/1", R"("state":"current")"), "found");
+  EXPECT_EQ(client.wait_for("/v1/models/JFK/1", R"("state":"current")"), "found");
   EXPECT_EQ(client.post("/v1/models?key=EWR&name=toy&type=TOY", "CONST 3", "application/octet-stream")->status, 202);
   results->wait_for(2);  // JFK's, and EWR's that waited
-  EXPECT_EQ(wait_for("/v1/models/EWR", R"("usage":1)"), "found");
-  EXPECT_EQ(wait_for("/v1/models", R"("key":"EWR")"), "found");
+  EXPECT_EQ(client.wait_for("/v1/models/EWR", R"("usage":1)"), "found");
+  EXPECT_EQ(client.wait_for("/v1/models", R"("key":"EWR")"), "found");
   ASSERT_TRUE(job->stop().is_ok());
 }
 

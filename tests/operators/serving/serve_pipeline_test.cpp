@@ -4,7 +4,6 @@
 #include <map>
 #include <mutex>
 #include <optional>
-#include <thread>
 
 #include <gtest/gtest.h>
 
@@ -161,17 +160,6 @@ TEST(ServeModelInAJob, ModelPublishedOverHttpIsShownRolledBackAndRetired) {
     EXPECT_TRUE(reply.is_ok()) << reply.status().to_string();
     return reply.is_ok() ? *reply : HttpClientReply{};
   };
-  // Asks until the answer has the text: each answer is a whole state of the task, so this ends.
-  const auto wait_for = [&](const std::string& target, const std::string& text) {
-    std::string body;
-    for (int i = 0; i < 2'000'000; ++i) {  // ctest's time limit comes first
-      const auto reply = client.get(target);
-      body = reply.is_ok() ? reply->body : reply.status().to_string();
-      if (body.find(text) != std::string::npos) return std::string("found");
-      std::this_thread::yield();
-    }
-    return body;
-  };
 
   EXPECT_EQ(post("/v1/models?name=toy&type=TOY", "CONST 1").status, 400) << "no key";
   EXPECT_EQ(post("/v1/models?key=JFK&name=toy", "CONST 1").status, 400) << "no type, and none to be seen";
@@ -180,25 +168,26 @@ TEST(ServeModelInAJob, ModelPublishedOverHttpIsShownRolledBackAndRetired) {
   const HttpClientReply posted = post("/v1/models?key=JFK&name=toy&type=TOY", "CONST 1");
   EXPECT_EQ(posted.status, 202) << posted.body;
   EXPECT_EQ(posted.header("location"), "/v1/models/JFK");
-  EXPECT_EQ(wait_for("/v1/models/JFK", R"("version":1,"state":"current")"), "found");
+  EXPECT_EQ(client.wait_for("/v1/models/JFK", R"("version":1,"state":"current")"), "found");
   EXPECT_EQ(post("/v1/models?key=JFK&name=toy&type=TOY", "CONST 2").status, 202);
-  EXPECT_EQ(wait_for("/v1/models/JFK/2", R"("state":"current")"), "found");
+  EXPECT_EQ(client.wait_for("/v1/models/JFK/2", R"("state":"current")"), "found");
   EXPECT_EQ(post("/v1/models?key=JFK&name=toy&type=TOY", "rubbish").status, 202);
-  EXPECT_EQ(wait_for("/v1/models/JFK/3", "not a toy model"), "found");
+  EXPECT_EQ(client.wait_for("/v1/models/JFK/3", "not a toy model"), "found");
   EXPECT_EQ(post("/v1/models/JFK/rollback", "").status, 202);
-  EXPECT_EQ(wait_for("/v1/models/JFK/1", R"("state":"current")"), "found");
+  EXPECT_EQ(client.wait_for("/v1/models/JFK/1", R"("state":"current")"), "found");
   EXPECT_EQ(post("/v1/models/JFK/retire", "").status, 202);
-  EXPECT_EQ(wait_for("/v1/models/JFK", R"("current":null)"), "found");
-  EXPECT_EQ(wait_for("/v1/models", R"("key":"JFK")"), "found");
+  EXPECT_EQ(client.wait_for("/v1/models/JFK", R"("current":null)"), "found");
+  EXPECT_EQ(client.wait_for("/v1/models", R"("key":"JFK")"), "found");
   EXPECT_EQ(client.get("/v1/models?uid=nothing")->status, 404);
-  EXPECT_EQ(wait_for("/v1/audit/JFK?position=1000", R"("exact":false)"), "found") << "the key is retired";
+  EXPECT_EQ(client.wait_for("/v1/audit/JFK?position=1000", R"("exact":false)"), "found") << "the key is retired";
   EXPECT_EQ(client.get("/v1/audit/JFK")->status, 400);
   EXPECT_EQ(client.get("/v1/audit/JFK?position=1&time=2")->status, 400);
   EXPECT_EQ(client.get("/v1/audit/JFK?position=-1")->status, 400);
   EXPECT_EQ(client.get("/v1/audit/JFK?time=yesterday")->status, 400);
   EXPECT_EQ(client.get("/v1/audit/nobody?position=1")->status, 404);
   EXPECT_EQ(client.get("/v1/models/JFK/x")->status, 400);
-  EXPECT_EQ(wait_for("/v1/models/JFK", R"("usage":1)"), "found") << "the held record was scored by the first model";
+  EXPECT_EQ(client.wait_for("/v1/models/JFK", R"("usage":1)"), "found")
+      << "the held record was scored by the first model";
   ASSERT_TRUE(job->stop().is_ok());
   EXPECT_EQ(answers->by_id().at(1), "ok:" + std::to_string(1.0) + ":1");
 
@@ -208,10 +197,10 @@ TEST(ServeModelInAJob, ModelPublishedOverHttpIsShownRolledBackAndRetired) {
   ASSERT_TRUE(again.is_ok()) << again.status().to_string();
   HttpClient second(again->http_port());
   client = std::move(second);
-  EXPECT_EQ(wait_for("/v1/models/JFK", R"("current":null)"), "found");
-  EXPECT_EQ(wait_for("/v1/models/JFK", R"("usage":1)"), "found");
+  EXPECT_EQ(client.wait_for("/v1/models/JFK", R"("current":null)"), "found");
+  EXPECT_EQ(client.wait_for("/v1/models/JFK", R"("usage":1)"), "found");
   EXPECT_EQ(post("/v1/models?key=JFK&name=toy&type=TOY", "CONST 9").status, 202);
-  EXPECT_EQ(wait_for("/v1/models/JFK", R"("version":4,"state":"current")"), "found");
+  EXPECT_EQ(client.wait_for("/v1/models/JFK", R"("version":4,"state":"current")"), "found");
   ASSERT_TRUE(again->stop().is_ok());
 }
 
