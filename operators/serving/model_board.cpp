@@ -13,6 +13,31 @@ std::vector<std::unique_ptr<ModelBoard::Share>> make_shares(std::uint32_t tasks)
 
 }  // namespace
 
+std::string ModelBoard::Share::to_bytes() {
+  std::string bytes;
+  ByteWriter writer(bytes);
+  const std::lock_guard lock(mutex);
+  writer.varint(by_key.size());
+  for (const auto& [text, statistics] : by_key) {
+    writer.sized(text);
+    Serde<KeyStatistics>::write(writer, statistics);
+  }
+  return bytes;
+}
+
+Status ModelBoard::Share::add_bytes(std::string_view bytes, std::size_t keep) {
+  ByteReader reader(bytes);
+  const std::lock_guard lock(mutex);
+  for (std::uint64_t left = reader.varint(); left > 0 && reader.ok(); --left) {
+    const std::string text(reader.sized());
+    KeyStatistics statistics;
+    Serde<KeyStatistics>::read(reader, statistics);
+    if (reader.ok()) by_key[text].merge(statistics, keep);
+  }
+  if (!reader.ok()) return Status::data_loss("serving statistics in the checkpoint are malformed");
+  return {};
+}
+
 ModelBoard::ModelBoard(std::uint32_t tasks)
     : shares_(make_shares(tasks)),
       wakers_(tasks),

@@ -216,6 +216,7 @@ void ModelLifecycle::on_reloaded(ModelSlot& slot, ModelVersion& version, LoadRes
 
 void ModelLifecycle::loaded(ModelSlot& slot, ModelVersion& version, LoadResult result) {
   version.set_scorer(std::move(result.scorer));
+  version.model = std::move(result.model);
   version.facts.memory_bytes = result.memory_bytes;
   version.loaded_mark = last_mark_;
   loaded_bytes_ += result.memory_bytes;
@@ -249,6 +250,7 @@ void ModelLifecycle::reload(ModelSlot& slot, ModelVersion& version) {
 void ModelLifecycle::unload(ModelVersion& version) {
   loaded_bytes_ -= version.facts.memory_bytes;
   memory_->set(static_cast<std::int64_t>(loaded_bytes_));
+  version.model = nullptr;  // the scorer keeps it
   loader_->dispose(std::move(version.scorer));
   version.scorer = nullptr;
 }

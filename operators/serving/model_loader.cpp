@@ -160,7 +160,7 @@ Status load(const LoaderConfig& config, const LoadRequest& request, std::atomic<
     return Status::unimplemented("no runtime for type '" + request.record.type +
                                  "' (there are: " + config.runtimes.types() + ")");
   }
-  WEIR_ASSIGN_OR_RETURN(const std::shared_ptr<const Model> model,
+  WEIR_ASSIGN_OR_RETURN(std::shared_ptr<const Model> model,
                         runtime->load_with(*result.bytes, request.record.options, config.limits));
   if (model->memory_bytes() > config.limits.max_memory_bytes) {
     return Status::resource_exhausted("takes " + std::to_string(model->memory_bytes()) +
@@ -179,6 +179,7 @@ Status load(const LoaderConfig& config, const LoadRequest& request, std::atomic<
   }
   result.memory_bytes = model->memory_bytes();
   result.scorer = std::move(scorer);
+  result.model = std::move(model);
   return {};
 }
 
@@ -194,7 +195,10 @@ LoadResult load_model(const LoaderConfig& config, const LoadRequest& request, st
   } catch (...) {
     result.status = Status::internal("the runtime threw something that is no std::exception");
   }
-  if (!result.status.is_ok()) result.scorer = nullptr;
+  if (!result.status.is_ok()) {
+    result.scorer = nullptr;
+    result.model = nullptr;
+  }
   return result;
 }
 

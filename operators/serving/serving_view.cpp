@@ -11,6 +11,10 @@ void keep_version(std::vector<StoredVersion>& versions, std::int64_t version) {
 
 }  // namespace
 
+Status unknown_key(std::string_view key_text) {
+  return Status::not_found("no models and no records of key '" + std::string(key_text) + "'");
+}
+
 Result<std::string> show_key(KeyModels models, KeyStatistics statistics, const SwapLog& swaps,
                              const std::string& key_text, std::size_t held, std::int64_t version) {
   if (version != 0) {

@@ -148,17 +148,7 @@ class BroadcastServeOperator final : public Operator, public ServingView {
   void snapshot(SnapshotBuilder& builder) override {
     put_model_progress(builder, progress_);
     events_.snapshot(builder);
-    std::string bytes;
-    ByteWriter writer(bytes);
-    {
-      const std::lock_guard lock(share_->mutex);
-      writer.varint(share_->by_key.size());
-      for (const auto& [text, statistics] : share_->by_key) {
-        writer.sized(text);
-        Serde<KeyStatistics>::write(writer, statistics);
-      }
-    }
-    builder.put("statistics", std::move(bytes));
+    builder.put("statistics", share_->to_bytes());
     if constexpr (kCanHold) {
       for (const LocalSlot* slot : holding_) {
         for (const auto& [order, held] : slot->waiting) {
@@ -185,17 +175,22 @@ class BroadcastServeOperator final : public Operator, public ServingView {
     const OwnedSlot* slot = owned_.find(hash, key);
     KeyStatistics statistics = board_->statistics_of(weir::key_text(key), options_.keep_versions + 1);
     if (slot == nullptr) {
-      if (statistics.no_model == 0)
-        return Status::not_found("no models and no records of key '" + std::string(text) + "'");
+      if (statistics.no_model == 0) return unknown_key(text);
       return show_key({}, std::move(statistics), {}, weir::key_text(key), 0, version);
     }
     return show_key(lifecycle_.view_of(*slot), std::move(statistics), slot->swaps, slot->key_text, 0, version);
   }
 
+  Status add_served(std::string_view text, std::vector<ServedModel>& served) override {
+    const OwnedModels* slot = owned_of(text);
+    if (slot == nullptr) return unknown_key(text);
+    lifecycle_.add_served(*slot, served);
+    return {};
+  }
+
   Result<std::string> audit(std::string_view text, const AuditQuestion& question) override {
-    WEIR_ASSIGN_OR_RETURN(const K key, parse_key<K>(text));
-    const OwnedSlot* slot = owned_.find(hash_key(key), key);
-    if (slot == nullptr) return Status::not_found("no models of key '" + std::string(text) + "' on this task");
+    const OwnedModels* slot = owned_of(text);
+    if (slot == nullptr) return unknown_key(text);
     return audit_json(slot->key_text, slot->swaps, question,
                       {.by_event_time = event_time(), .one_order = context_->parallelism() == 1});
   }
@@ -216,7 +211,7 @@ class BroadcastServeOperator final : public Operator, public ServingView {
     slot.statistics = &share_->by_key[slot.key_text];
     return slot;
   }
-  OwnedModels* owned_of(const std::string& text) {
+  OwnedModels* owned_of(std::string_view text) {
     const Result<K> key = parse_key<K>(text);
     return key.is_ok() ? owned_.find(hash_key(*key), *key) : nullptr;
   }
@@ -416,7 +411,8 @@ class BroadcastServeOperator final : public Operator, public ServingView {
     std::uint64_t held = 0;
     for (const auto& [name, bytes] : context_->restored_entries()) {
       if (name == "statistics" && context_->task_index() == 0) {
-        WEIR_RETURN_IF_ERROR(restore_statistics(bytes));
+        // All tasks' shares become the first task's: they are only ever added up.
+        WEIR_RETURN_IF_ERROR(share_->add_bytes(bytes, options_.keep_versions + 1));
       } else if (name == "held" && held++ % context_->parallelism() == context_->task_index()) {
         WEIR_RETURN_IF_ERROR(restore_held(bytes));
       }
@@ -437,19 +433,6 @@ class BroadcastServeOperator final : public Operator, public ServingView {
     return {};
   }
 
-  // All tasks' shares become the first task's: they are only ever added up.
-  Status restore_statistics(std::string_view bytes) {
-    ByteReader reader(bytes);
-    const std::lock_guard lock(share_->mutex);
-    for (std::uint64_t left = reader.varint(); left > 0 && reader.ok(); --left) {
-      const std::string text(reader.sized());
-      KeyStatistics statistics;
-      Serde<KeyStatistics>::read(reader, statistics);
-      if (reader.ok()) share_->by_key[text].merge(statistics, options_.keep_versions + 1);
-    }
-    if (!reader.ok()) return Status::data_loss("serving statistics in the checkpoint are malformed");
-    return {};
-  }
   Status restore_held(std::string_view bytes) {
     if constexpr (kCanHold) {
       ByteReader reader(bytes);

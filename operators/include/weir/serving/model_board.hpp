@@ -14,6 +14,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 #include <utility>
 #include <vector>
@@ -21,6 +22,7 @@
 #include <weir/model.hpp>
 #include <weir/model_id.hpp>
 #include <weir/serving/serving_statistics.hpp>
+#include <weir/status.hpp>
 #include <weir/time.hpp>
 
 namespace weir::serving {
@@ -119,6 +121,10 @@ class ModelBoard {
 
   /// One task's share of the statistics: what it scored. Hold the lock of its own share while changing it.
   struct Share {
+    /// For checkpoints. Both take the lock.
+    std::string to_bytes();
+    Status add_bytes(std::string_view bytes, std::size_t keep);
+
     std::mutex mutex;
     std::unordered_map<std::string, KeyStatistics> by_key;  // guarded by mutex; entries keep their address
   };

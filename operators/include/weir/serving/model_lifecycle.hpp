@@ -21,6 +21,7 @@
 #include <weir/operator.hpp>
 #include <weir/serve_options.hpp>
 #include <weir/serving/model_slot.hpp>
+#include <weir/serving/served_model.hpp>
 
 namespace weir::serving {
 
@@ -75,6 +76,8 @@ class ModelLifecycle {
   [[nodiscard]] KeyModels state_of(const ModelSlot& slot) const;
   /// The same for people: with the stage of each load, without bytes.
   [[nodiscard]] KeyModels view_of(const ModelSlot& slot) const;
+  /// Adds the models of a slot that are kept, and those that are not ready yet.
+  void add_served(const ModelSlot& slot, std::vector<ServedModel>& served) const;
   /// Puts a slot back as it was and starts to load its models. Precondition: the slot is new.
   void restore(ModelSlot& slot, KeyModels state, SwapLog swaps);
 

@@ -52,6 +52,7 @@ struct LoadResult {
   bool in_blob_store = false;
   std::uint64_t memory_bytes = 0;        ///< of the model
   std::shared_ptr<const Scorer> scorer;  ///< set exactly when status is OK
+  std::shared_ptr<const Model> model;    ///< what the scorer was made of; the same
 };
 
 /// One load from beginning to end, on the calling thread; `stage` follows it.
@@ -73,6 +74,7 @@ class ModelLoader {
   [[nodiscard]] std::size_t unfinished() const noexcept { return stages_.size(); }
   /// Where a load is: kReceived until it starts.
   [[nodiscard]] ModelState stage(std::uint64_t id) const;
+  [[nodiscard]] const std::shared_ptr<const LoaderConfig>& config() const noexcept { return config_; }
   /// Lets a model go on the executor: freeing a large one takes milliseconds.
   void dispose(std::shared_ptr<const Scorer> scorer);
 

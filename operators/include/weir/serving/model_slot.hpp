@@ -20,6 +20,7 @@ struct ModelVersion {
   StoredVersion facts;
   SharedBytes bytes;                     ///< null once they are in the blob store
   std::shared_ptr<const Scorer> scorer;  ///< null while it is unloaded, or loaded again
+  std::shared_ptr<const Model> model;    ///< what the scorer was made of, on the task that loaded it
   bool is_loading = false;               ///< again
   std::uint64_t loaded_mark = 0;         ///< of the last batch before it was loaded: a new one counts as just used
   ModelId id;

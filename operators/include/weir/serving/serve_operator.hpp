@@ -134,19 +134,20 @@ class ServeOperator final : public Operator, public ServingView {
   }
 
   Result<std::string> show_models(std::string_view text, std::int64_t version) override {
-    WEIR_ASSIGN_OR_RETURN(const K key, parse_key<K>(text));
-    const std::uint64_t hash = hash_key(key);
-    const Slot* slot = slots_.find(hash, key);
-    if (slot == nullptr) return Status::not_found("no models and no records of key '" + std::string(text) + "'");
-    const KeyStatistics* found = statistics_->find(key, hash);
+    WEIR_ASSIGN_OR_RETURN(const Slot* slot, known_slot(text));
+    const KeyStatistics* found = statistics_->find(slot->key, slot->hash);
     return show_key(lifecycle_.view_of(*slot), found == nullptr ? KeyStatistics{} : *found, slot->swaps, slot->key_text,
                     slot->held, version);
   }
 
+  Status add_served(std::string_view text, std::vector<ServedModel>& served) override {
+    WEIR_ASSIGN_OR_RETURN(const Slot* slot, known_slot(text));
+    lifecycle_.add_served(*slot, served);
+    return {};
+  }
+
   Result<std::string> audit(std::string_view text, const AuditQuestion& question) override {
-    WEIR_ASSIGN_OR_RETURN(const K key, parse_key<K>(text));
-    const Slot* slot = slots_.find(hash_key(key), key);
-    if (slot == nullptr) return Status::not_found("no models and no records of key '" + std::string(text) + "'");
+    WEIR_ASSIGN_OR_RETURN(const Slot* slot, known_slot(text));
     return audit_json(slot->key_text, slot->swaps, question, {.by_event_time = event_time()});
   }
 
@@ -157,6 +158,13 @@ class ServeOperator final : public Operator, public ServingView {
     if (Slot* slot = slots_.find(hash, key)) [[likely]]
       return *slot;
     return slots_.add(hash, key);
+  }
+
+  Result<const Slot*> known_slot(std::string_view text) {
+    WEIR_ASSIGN_OR_RETURN(const K key, parse_key<K>(text));
+    const Slot* slot = slots_.find(hash_key(key), key);
+    if (slot == nullptr) return unknown_key(text);
+    return slot;
   }
 
   void take_models(Batch<ModelRecord>& batch) {

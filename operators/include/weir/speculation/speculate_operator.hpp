@@ -135,9 +135,17 @@ class SpeculateOperator final : public Operator, public serving::ServingView {
   Result<std::string> show_models(std::string_view text, std::int64_t version) override {
     WEIR_ASSIGN_OR_RETURN(const K key, parse_key<K>(text));
     Slot* slot = slots_.find(hash_key(key), key);
-    if (slot == nullptr) return Status::not_found("no models and no records of key '" + std::string(text) + "'");
+    if (slot == nullptr) return serving::unknown_key(text);
     const SpeculationStatistics* found = statistics_->find(key, slot->hash);
     return show_members(speculator_, *slot, found == nullptr ? SpeculationStatistics{} : *found, version);
+  }
+  Status add_served(std::string_view text, std::vector<serving::ServedModel>& served) override {
+    WEIR_ASSIGN_OR_RETURN(const K key, parse_key<K>(text));
+    const Slot* slot = slots_.find(hash_key(key), key);
+    if (slot == nullptr) return serving::unknown_key(text);
+    for (std::size_t index = 0; index < speculator_.members(); ++index)
+      speculator_.models_of(index).add_served(*slot->models[index], served);
+    return {};
   }
 
  private:

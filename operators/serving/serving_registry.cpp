@@ -1,0 +1,33 @@
+#include "operators/serving/serving_registry.hpp"
+
+#include <map>
+
+namespace weir::serving {
+
+std::shared_ptr<ServingRegistry> ServingRegistry::of(const JobControl& control) {
+  static std::mutex mutex;
+  static std::map<const JobControl*, std::weak_ptr<ServingRegistry>> registries;  // guarded by mutex
+  const std::lock_guard lock(mutex);
+  std::erase_if(registries, [](const auto& entry) { return entry.second.expired(); });
+  auto& known = registries[&control];
+  std::shared_ptr<ServingRegistry> registry = known.lock();
+  if (!registry) known = registry = std::make_shared<ServingRegistry>();
+  return registry;
+}
+
+bool ServingRegistry::add(const std::string& uid) {
+  const std::lock_guard lock(mutex_);
+  if (std::find(uids_.begin(), uids_.end(), uid) == uids_.end()) uids_.push_back(uid);
+  return uids_.front() == uid;
+}
+
+Result<std::vector<std::string>> ServingRegistry::chosen(const HttpRequest& request) const {
+  const std::lock_guard lock(mutex_);
+  const std::string uid = request.query_or("uid", "");
+  if (uid.empty()) return uids_;
+  if (std::find(uids_.begin(), uids_.end(), uid) == uids_.end())
+    return Status::not_found("no serving operator '" + uid + "'");
+  return std::vector<std::string>{uid};
+}
+
+}  // namespace weir::serving
