@@ -44,6 +44,11 @@ class Comparison {
   [[nodiscard]] std::span<const Dimension> dimensions() const noexcept { return dimensions_; }
   /// True when the largest value is the nearest.
   [[nodiscard]] bool is_similarity() const noexcept { return measure_ >= Measure::kSimpleMatching; }
+  /// True when points without missing values are compared by the sum of squared differences, or by its root.
+  [[nodiscard]] bool is_sum_of_squares() const noexcept {
+    return plain_ && (measure_ == Measure::kEuclidean || measure_ == Measure::kSquaredEuclidean);
+  }
+  [[nodiscard]] bool is_root() const noexcept { return measure_ == Measure::kEuclidean; }
   /// Copies the row's coordinates to `x`; false when one is missing.
   bool gather(const double* slots, double* x) const noexcept;
   /// Between a row's point (missing values are left out, and the rest weighs more) and a point without missing values;

@@ -1,9 +1,10 @@
 // NearestNeighborModel: the training instances nearest to the row, and what they say about the targets.
 
 #include <algorithm>
-#include <array>
+#include <cmath>
 
 #include "models/pmml/comparison.hpp"
+#include "models/pmml/kernels/kernels.hpp"
 
 namespace weir::pmml {
 namespace {
@@ -40,7 +41,9 @@ struct Neighbors {
 
 class NeighborEvaluator final : public Evaluator {
  public:
-  explicit NeighborEvaluator(Neighbors model) : model_(std::move(model)) {}
+  explicit NeighborEvaluator(Neighbors model) : model_(std::move(model)) {
+    if (model_.comparison.is_sum_of_squares()) make_blocks();
+  }
 
   void evaluate(Frame& frame) const noexcept override {
     double* slots = frame.slots;
@@ -57,34 +60,74 @@ class NeighborEvaluator final : public Evaluator {
     }
   }
   [[nodiscard]] std::size_t memory_bytes() const noexcept override {
-    return sizeof(*this) + (model_.points.size() + model_.ids.size()) * sizeof(double) +
+    return sizeof(*this) + (model_.points.size() + blocks_.size() + model_.ids.size()) * sizeof(double) +
            model_.targets.size() * (model_.instances * sizeof(double) + sizeof(NeighborTarget));
   }
 
  private:
+  // Instances whose distances are computed together: a block's coordinates, field by field, fit into the first cache.
+  static constexpr std::size_t kBlock = 256;
+
+  void make_blocks() {
+    const std::size_t width = model_.comparison.dimensions().size();
+    blocks_.assign((model_.instances + kBlock - 1) / kBlock * kBlock * width, 0);
+    for (std::size_t i = 0; i < model_.instances; ++i)
+      for (std::size_t field = 0; field < width; ++field)
+        blocks_[i / kBlock * kBlock * width + field * kBlock + i % kBlock] = model_.points[i * width + field];
+  }
+
   // The k nearest, kept sorted; among equally near ones the earlier instance comes first.
+  struct Nearest {
+    double* instances;
+    double* distances;
+    std::size_t most;
+    std::size_t found = 0;
+
+    [[nodiscard]] bool full() const noexcept { return found == most; }
+    [[nodiscard]] double worst() const noexcept { return distances[found - 1]; }
+    void add(double distance, std::size_t instance) noexcept {
+      if (is_missing(distance) || (full() && !(distance < worst()))) return;
+      std::size_t at = full() ? found - 1 : found++;
+      for (; at > 0 && distance < distances[at - 1]; --at) {
+        distances[at] = distances[at - 1];
+        instances[at] = instances[at - 1];
+      }
+      distances[at] = distance;
+      instances[at] = static_cast<double>(instance);
+    }
+  };
+
   std::size_t search(double* slots) const noexcept {
     double* x = slots + model_.point;
-    double* nearest = slots + model_.nearest;
-    double* distances = slots + model_.distances;
+    Nearest nearest{slots + model_.nearest, slots + model_.distances, model_.count};
     const std::size_t width = model_.comparison.dimensions().size();
     const double sign = model_.comparison.is_similarity() ? -1 : 1;
     const bool complete = model_.comparison.gather(slots, x);
-    std::size_t found = 0;
-    for (std::size_t i = 0; i < model_.instances; ++i) {
-      const double distance = sign * model_.comparison.between(x, model_.points.data() + i * width, complete);
-      if (is_missing(distance) || (found == model_.count && !(distance < distances[found - 1]))) continue;
-      std::size_t at = found < model_.count ? found++ : found - 1;
-      for (; at > 0 && distance < distances[at - 1]; --at) {
-        distances[at] = distances[at - 1];
-        nearest[at] = nearest[at - 1];
+    if (complete && !blocks_.empty())
+      search_blocks(x, nearest);
+    else
+      for (std::size_t i = 0; i < model_.instances; ++i)
+        nearest.add(sign * model_.comparison.between(x, model_.points.data() + i * width, complete), i);
+    for (std::size_t i = 0; i < nearest.found; ++i) nearest.distances[i] *= sign;
+    for (std::size_t i = nearest.found; i < model_.count; ++i) nearest.distances[i] = nearest.instances[i] = kMissing;
+    return nearest.found;
+  }
+
+  // By squares; the root is taken of the nearest only.
+  void search_blocks(const double* x, Nearest& nearest) const noexcept {
+    const Kernels& with = kernels();
+    const std::size_t width = model_.comparison.dimensions().size();
+    alignas(64) double squares[kBlock];
+    for (std::size_t first = 0; first < model_.instances; first += kBlock) {
+      const std::size_t count = std::min(kBlock, model_.instances - first);
+      with.squared_distances(blocks_.data() + first * width, kBlock, x, width, squares);
+      for (std::size_t i = 0; i < count; ++i) {
+        if (nearest.full()) i = with.find_below(squares, i, count, nearest.worst());
+        if (i < count) nearest.add(squares[i], first + i);
       }
-      distances[at] = distance;
-      nearest[at] = static_cast<double>(i);
     }
-    for (std::size_t i = 0; i < found; ++i) distances[i] *= sign;
-    for (std::size_t i = found; i < model_.count; ++i) distances[i] = nearest[i] = kMissing;
-    return found;
+    if (model_.comparison.is_root())
+      for (std::size_t i = 0; i < nearest.found; ++i) nearest.distances[i] = std::sqrt(nearest.distances[i]);
   }
 
   [[nodiscard]] double weight(const double* slots, std::size_t rank) const noexcept {
@@ -135,6 +178,7 @@ class NeighborEvaluator final : public Evaluator {
   }
 
   Neighbors model_;
+  std::vector<double> blocks_;  // of kBlock instances, field by field; empty where other distances are wanted
 };
 
 class NeighborCompiler {

@@ -54,6 +54,8 @@ struct Kernels {
   /// out[v] = sum over i of vectors[i * padded_count + v] * x[i]
   void (*dot_products)(const double* vectors, std::size_t padded_count, const double* x, std::size_t size,
                        double* out) noexcept;
+  /// The first index from `from` on with x[i] < limit; `count` when there is none.
+  std::size_t (*find_below)(const double* x, std::size_t from, std::size_t count, double limit) noexcept;
   /// out[r] = how many of the ascending thresholds are below x[r], for kBlockRows rows. Null with find_leaves.
   void (*ranks)(const double* thresholds, std::size_t count, const double* x, std::int16_t* out) noexcept;
   /// The leaf that each of kBlockRows rows reaches in a complete tree of up to 8 levels whose children of test n are
