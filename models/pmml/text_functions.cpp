@@ -4,8 +4,10 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <cstdio>
 #include <cstring>
+#include <limits>
 
 namespace weir::pmml {
 namespace {
@@ -113,6 +115,10 @@ double format_number(const Instruction& at, Frame& frame) noexcept {
   std::array<char, 512> text{};
   const double value = frame.slots[at.a];
   const char conversion = format[format.find_first_of("dfeEgG", format.find('%'))];
+  if (conversion == 'd' && !(std::fabs(value) <= std::numeric_limits<int>::max())) {
+    frame.fail("formatNumber: " + std::to_string(value) + " is too large for " + format);
+    return kMissing;
+  }
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wformat-nonliteral"
   const int size = conversion == 'd' ? std::snprintf(text.data(), text.size(), format.c_str(), static_cast<int>(value))
@@ -128,6 +134,10 @@ double format_number(const Instruction& at, Frame& frame) noexcept {
 // strftime's conversions for the fields that PMML's dates have.
 double format_datetime(const Instruction& at, Frame& frame) noexcept {
   const double seconds = frame.slots[at.a];
+  if (!(std::fabs(seconds) < kEndOfCalendar)) {
+    frame.fail("formatDatetime: " + std::to_string(seconds) + " is no moment");
+    return kMissing;
+  }
   const double days = std::floor(seconds / 86'400);
   const Civil date = civil_from_days(static_cast<std::int64_t>(days));
   const auto of_day = static_cast<unsigned>(seconds - days * 86'400);

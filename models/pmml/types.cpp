@@ -211,6 +211,8 @@ std::size_t format_value(const Type& type, double value, char* out) noexcept {
   const auto print = [&](const char* format, auto... values) {
     return static_cast<std::size_t>(std::snprintf(out, 40, format, values...));
   };
+  // Moments too far away to have a date are written as numbers.
+  if (type.is_calendar() && !(std::fabs(value) < kEndOfCalendar)) return format_double(value, out);
   switch (type.data) {
     case DataType::kBoolean: return value != 0 ? print("true") : print("false");
     case DataType::kDate: {
@@ -218,8 +220,8 @@ std::size_t format_value(const Type& type, double value, char* out) noexcept {
       return print("%04lld-%02u-%02u", static_cast<long long>(date.year), date.month, date.day);
     }
     case DataType::kTime: {
-      const auto seconds = static_cast<unsigned>(value);
-      return print("%02u:%02u:%02u", seconds / 3600 % 100, seconds / 60 % 60, seconds % 60);
+      const auto seconds = static_cast<unsigned>(std::fmod(std::fabs(value), 360'000));
+      return print("%02u:%02u:%02u", seconds / 3600, seconds / 60 % 60, seconds % 60);
     }
     case DataType::kDateTime: {
       const double days = std::floor(value / kSecondsPerDay);

@@ -61,6 +61,8 @@ inline double round_to(const Type& type, double value) noexcept {
   return type.data == DataType::kFloat ? static_cast<double>(static_cast<float>(value)) : value;
 }
 
+/// Days and seconds from 1970 are calendar dates and times up to here, in both directions.
+inline constexpr double kEndOfCalendar = 1e15;
 /// Days since 1970-01-01 of a proleptic Gregorian date.
 std::int64_t days_from_civil(std::int64_t year, unsigned month, unsigned day) noexcept;
 struct Civil {

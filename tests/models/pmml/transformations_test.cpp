@@ -102,6 +102,13 @@ TEST(PmmlExpression, Texts) {
   EXPECT_EQ(eval_text(call("formatNumber", kX + constant("%05.1f"))), "007.0");
 }
 
+TEST(PmmlExpression, ANumberTooLargeForItsFormatFailsTheRow) {
+  const std::string whole = call("formatNumber", kX + constant("%d"));
+  EXPECT_EQ(eval_text(whole, {{"x", -2147483647.0}}), "-2147483647");
+  for (const double x : {1e300, -1e300, std::numeric_limits<double>::infinity(), 2147483648.0})
+    EXPECT_EQ(eval_text(whole, {{"x", x}}).substr(0, 15), "!formatNumber: ") << x;
+}
+
 TEST(PmmlExpression, Dates) {
   const std::string day = constant("2013-01-31", "date"), moment = constant("2013-01-31T01:02:03", "dateTime");
   EXPECT_EQ(eval(call("dateDaysSinceYear", day + constant("2013"))), 30);
