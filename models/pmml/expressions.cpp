@@ -92,8 +92,8 @@ Operand Compiler::norm_continuous(Element at, Scope& scope, BlockBuilder& block)
     line.from.push_back(required_number(point, "orig"));
     line.to.push_back(required_number(point, "norm"));
   }
-  if (line.from.size() < 2 || !std::is_sorted(line.from.begin(), line.from.end(), std::less_equal<>())) {
-    problems_.wrong(at, "", "needs two or more LinearNorm with increasing orig");
+  if (line.from.size() < 2 || !std::is_sorted(line.from.begin(), line.from.end())) {
+    problems_.wrong(at, "", "needs two or more LinearNorm, ordered by orig");
     return value;
   }
   const std::string_view outliers = at.attribute_or("outliers", "asIs");

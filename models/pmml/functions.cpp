@@ -6,6 +6,7 @@
 #include <array>
 
 #include "models/pmml/compiler.hpp"
+#include "models/pmml/regular_expression.hpp"
 #include "models/pmml/unused_fields.hpp"
 
 namespace weir::pmml {
@@ -323,12 +324,10 @@ std::uint32_t Compiler::format_index(std::string text) {
 }
 
 std::uint32_t Compiler::regex_index(Element at, std::string_view pattern) {
-  RE2::Options options;
-  options.set_log_errors(false);
-  options.set_max_mem(1 << 20);
-  auto regex = std::make_unique<RE2>(re2::StringPiece(pattern.data(), pattern.size()), options);
-  if (!regex->ok())
-    problems_.wrong(at, "function", "regular expression '" + std::string(pattern) + "': " + regex->error());
+  std::string problem;
+  auto regex = compile_regular_expression(pattern, true, problem);
+  if (regex == nullptr)
+    problems_.wrong(at, "function", "regular expression '" + std::string(pattern) + "': " + problem);
   tables_.regexes.push_back(std::move(regex));
   return static_cast<std::uint32_t>(tables_.regexes.size() - 1);
 }

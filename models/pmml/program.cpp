@@ -20,7 +20,8 @@ double interpolate(const Interpolation& line, double x) noexcept {
   std::size_t i = 1;
   while (i < last && x > line.from[i]) ++i;
   const double x1 = line.from[i - 1], x2 = line.from[i], y1 = line.to[i - 1], y2 = line.to[i];
-  return y1 + (x - x1) / (x2 - x1) * (y2 - y1);
+  // Points with the same `from` make a jump (quantiles of repeated values): the lower end counts there.
+  return x1 == x2 ? y1 : y1 + (x - x1) / (x2 - x1) * (y2 - y1);
 }
 
 double discretize(const Bins& bins, double x) noexcept {

@@ -208,7 +208,7 @@ struct Tables {
   std::vector<Bins> bins;
   std::vector<ValueMap> maps;
   std::vector<ValueSet> sets;
-  std::vector<std::unique_ptr<re2::RE2>> regexes;
+  std::vector<std::unique_ptr<const re2::RE2>> regexes;
   std::vector<std::string> formats;
   std::vector<std::unique_ptr<const Native>> natives;
 };

@@ -11,6 +11,7 @@
 #include <cstring>
 
 #include "models/pmml/compiler.hpp"
+#include "models/pmml/regular_expression.hpp"
 #include "models/pmml/text_functions.hpp"
 
 namespace weir::pmml {
@@ -254,15 +255,10 @@ class TermCount final : public Native {
 
 std::shared_ptr<const RE2> regex(Compiler& compiler, Element at, std::string_view attribute, std::string_view pattern,
                                  bool case_sensitive = true) {
-  // Java's Unicode flag: RE2 reads UTF-8 anyway.
-  if (pattern.starts_with("(?u)")) pattern.remove_prefix(4);
-  RE2::Options options;
-  options.set_log_errors(false);
-  options.set_max_mem(1 << 20);
-  options.set_case_sensitive(case_sensitive);
-  auto result = std::make_shared<const RE2>(re2::StringPiece(pattern.data(), pattern.size()), options);
-  if (!result->ok())
-    compiler.problems().wrong(at, attribute, "regular expression '" + std::string(pattern) + "': " + result->error());
+  std::string problem;
+  std::shared_ptr<const RE2> result = compile_regular_expression(pattern, case_sensitive, problem);
+  if (result == nullptr)
+    compiler.problems().wrong(at, attribute, "regular expression '" + std::string(pattern) + "': " + problem);
   return result;
 }
 
@@ -281,7 +277,7 @@ Splitting read_splitting(Compiler& compiler, Element at) {
   const std::string_view separator = at.attribute_or("wordSeparatorCharacterRE", "\\s+");
   if (separator != "\\s+" && separator != "\\s") {
     splitting.separator = regex(compiler, at, "wordSeparatorCharacterRE", separator);
-    if (RE2::FullMatch("", *splitting.separator))
+    if (splitting.separator != nullptr && RE2::FullMatch("", *splitting.separator))
       compiler.problems().unsupported(at, "wordSeparatorCharacterRE", "a separator that may be nothing");
   }
   return splitting;
@@ -320,7 +316,7 @@ Normalization read_normalization(Compiler& compiler, Element at, bool index_case
       for (const char c : to.text()) rewrite.replacement += c == '\\' ? "\\\\" : std::string(1, c);
     }
     rewrite.pattern = regex(compiler, from, "", pattern, case_sensitive);
-    if (RE2::FullMatch("", *rewrite.pattern))
+    if (rewrite.pattern != nullptr && RE2::FullMatch("", *rewrite.pattern))
       compiler.problems().unsupported(from, "", "a pattern that may be nothing");
     result.rewrites.push_back(std::move(rewrite));
   }
