@@ -87,6 +87,19 @@ bool is_valid(const Treatment& at, double value) noexcept {
   });
 }
 
+// A residual compares the prediction with the row's own value of the target, which is an input then.
+void read_target(ModelBuild& build, std::string_view name, const DataField& field, Scope& parent) {
+  Treatment treatment;
+  treatment.name = name;
+  treatment.type = field.type;
+  treatment.invalid = Invalid::kAsIs;
+  treatment.target = build.compiler.new_slot();
+  settle(treatment);
+  parent.define(name, {treatment.target, treatment.type, false, {}, kMissing});
+  build.unit.treatments.push_back(std::move(treatment));
+  build.actual = build.compiler.field(name, parent, build.at);
+}
+
 }  // namespace
 
 double treat(const Treatment& at, double value, Frame& frame) noexcept {
@@ -138,8 +151,11 @@ void compile_mining_schema(ModelBuild& build, bool top, Scope& parent) {
         problems.wrong(at, "name", "field '" + std::string(name) + "' is not in the DataDictionary");
       } else {
         build.targets.emplace_back(name, &known->second);
-        if (target == nullptr) build.unit.target = name;
-        if (target == nullptr) target = &known->second;
+        if (target == nullptr) {
+          build.unit.target = name;
+          target = &known->second;
+          if (top && asks_for(build, "residual")) read_target(build, name, *target, parent);
+        }
       }
       continue;
     }

@@ -5,6 +5,7 @@
 #include <array>
 #include <cmath>
 
+#include "models/pmml/matrices.hpp"
 #include "models/pmml/regression_model.hpp"
 
 namespace weir::pmml {
@@ -233,7 +234,7 @@ class GeneralRegressionCompiler {
   // A contrast matrix: rows are the factor's values, columns the values that cells name.
   struct Contrasts {
     std::vector<std::string_view> categories;
-    std::vector<std::vector<double>> rows;
+    std::vector<double> values;
   };
   void read_contrasts(std::string_view name, Element predictor, Element matrix) {
     Contrasts contrasts;
@@ -241,25 +242,7 @@ class GeneralRegressionCompiler {
       for (const Element at : categories)
         if (at.is("Category")) contrasts.categories.push_back(compiler_.required(at, "value"));
     const std::size_t size = contrasts.categories.size();
-    contrasts.rows.assign(size, std::vector<double>(size, 0));
-    std::size_t row = 0;
-    const std::string_view kind = matrix.attribute_or("kind", "any");
-    for (const Element at : matrix) {
-      if (at.is("MatCell")) {
-        const double i = compiler_.required_number(at, "row"), j = compiler_.required_number(at, "col");
-        const auto value = parse_number(at.text());
-        if (!(i >= 1 && j >= 1 && i <= static_cast<double>(size) && j <= static_cast<double>(size)) || !value)
-          problems_.wrong(at, "", "is no number of a row and column that there is");
-        else
-          contrasts.rows[static_cast<std::size_t>(i) - 1][static_cast<std::size_t>(j) - 1] = *value;
-      } else if (at.is("Array")) {
-        const std::vector<double> values = compiler_.numbers(at);
-        if (kind != "any" || values.size() != size || row >= size)
-          problems_.unsupported(at, "", "a contrast matrix that is not a full square of one row for each category");
-        else
-          contrasts.rows[row++] = values;
-      }
-    }
+    contrasts.values = read_matrix(compiler_, matrix, size, size);
     contrasts_.emplace(name, std::move(contrasts));
   }
 
@@ -270,10 +253,11 @@ class GeneralRegressionCompiler {
       problems_.wrong(cell, "value", "is none of the Categories");
       return 0;
     }
+    const auto index = static_cast<std::size_t>(column - contrasts.categories.begin());
     ValueMap map(1, kMissing);
     for (std::size_t i = 0; i < contrasts.categories.size(); ++i)
       map.add({compiler_.literal(cell, "value", contrasts.categories[i], value.type)},
-              contrasts.rows[i][static_cast<std::size_t>(column - contrasts.categories.begin())]);
+              contrasts.values[i * contrasts.categories.size() + index]);
     map.finish();
     compiler_.tables().maps.push_back(std::move(map));
     const std::vector<std::uint32_t> key = {value.slot};

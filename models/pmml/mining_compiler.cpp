@@ -9,9 +9,9 @@ namespace weir::pmml {
 namespace {
 
 std::optional<Combination> combination_named(std::string_view name) {
-  static constexpr std::array<std::string_view, 11> kNames = {
-      "modelChain", "selectFirst",    "sum",          "weightedSum",         "average", "weightedAverage", "max",
-      "median",     "weightedMedian", "majorityVote", "weightedMajorityVote"};
+  static constexpr std::array<std::string_view, 12> kNames = {
+      "modelChain", "selectFirst",    "sum",          "weightedSum",          "average",  "weightedAverage", "max",
+      "median",     "weightedMedian", "majorityVote", "weightedMajorityVote", "selectAll"};
   const auto* found = std::find(kNames.begin(), kNames.end(), name);
   if (found == kNames.end()) {
     if (name == "x-weightedSum") return Combination::kWeightedSum;
@@ -55,12 +55,11 @@ class MiningCompiler {
     const bool classes = build_.unit.answer.function == Function::kClassification;
     const std::uint32_t working =
         compiler_.new_slots(2 * ensemble_.segments.size() + (classes ? build_.unit.answer.categories.size() : 0));
+    find_asked();
+    const bool asked = !ensemble_.asked.empty();
     auto general = std::make_unique<MiningEvaluator>(std::move(ensemble_), build_.unit.answer, working);
     // The fast form does not leave the segments' own answers behind.
-    const Element output = build_.at.child("Output");
-    if (output)
-      for (const Element at : output)
-        if (at.attribute("segmentId")) return general;
+    if (asked) return general;
     return make_fast(std::move(general), build_.unit.answer, compiler_);
   }
 
@@ -101,6 +100,7 @@ class MiningCompiler {
     segment.always = predicate.is("True");
     const bool chain = ensemble_.combination == Combination::kModelChain;
     const bool same_function = model.attribute_or("functionName", "") == build_.at.attribute_or("functionName", "");
+    const std::uint32_t first = compiler_.new_slots(0);
     segment.unit =
         compile_model(model, chain_scope_, build_.document, false, !chain || same_function ? build_.target : nullptr);
     if (segment.unit == nullptr) return;
@@ -109,9 +109,36 @@ class MiningCompiler {
     if (chain)
       for (const NamedOutput& output : segment.unit->outputs) {
         publish(output);
-        if (!output.operand.constant && output.operand.slot != 0) segment.outputs.push_back(output.operand.slot);
+        if (!output.operand.constant && !made_outside(output.operand.slot, first))
+          segment.outputs.push_back(output.operand.slot);
       }
     ensemble_.segments.push_back(std::move(segment));
+  }
+
+  // The answers of segments that OutputFields ask for by segmentId.
+  void find_asked() {
+    const Element output = build_.at.child("Output");
+    if (!output) return;
+    for (const Element at : output)
+      for (const auto& [id, unit] : build_.segments) {
+        if (at.attribute_or("segmentId", "") != id || id.empty()) continue;
+        const Answer& answer = unit->answer;
+        for (const std::uint32_t slot : {answer.value, answer.winner, answer.entity})
+          if (slot != 0) ensemble_.asked.push_back(slot);
+        for (const std::uint32_t first : {answer.probabilities, answer.confidences, answer.affinities})
+          for (std::size_t i = 0; first != 0 && i < answer.categories.size(); ++i)
+            ensemble_.asked.push_back(first + static_cast<std::uint32_t>(i));
+      }
+  }
+
+  // Whether a value belongs to what surrounds a segment: an output that only passes it on does not make it the
+  // segment's.
+  bool made_outside(std::uint32_t slot, std::uint32_t first_of_segment) {
+    if (slot < first_of_segment) return true;
+    for (Scope* scope = &chain_scope_; scope != nullptr; scope = scope->parent())
+      for (const Instruction& at : scope->block().code)
+        if (at.target == slot) return true;
+    return false;
   }
 
   // multiModelChain: which of the model's targets the segment answers. Nested chains may answer several.
@@ -161,7 +188,8 @@ class MiningCompiler {
         }
         const Combination how = ensemble_.combination;
         const bool shares = how != Combination::kModelChain && how != Combination::kSelectFirst &&
-                            how != Combination::kMajorityVote && how != Combination::kWeightedMajorityVote;
+                            how != Combination::kSelectAll && how != Combination::kMajorityVote &&
+                            how != Combination::kWeightedMajorityVote;
         if (shares && segment.unit->answer.probabilities == 0)
           problems_.unsupported(build_.at, "",
                                 "a combination of probabilities with a " + segment.unit->kind + " that has none");

@@ -78,6 +78,19 @@ void MiningEvaluator::select(Frame& frame) const noexcept {
   }
 }
 
+// Every segment whose predicate is true answers for itself; the first of them answers for the whole.
+void MiningEvaluator::select_all(Frame& frame) const noexcept {
+  answer_missing(frame);
+  bool answered = false;
+  for (const Segment& segment : ensemble_.segments) {
+    if (!runs(segment, frame)) continue;
+    segment.unit->evaluate(frame);
+    if (frame.failed) return;
+    if (!answered) copy_answer(segment, frame);
+    answered = true;
+  }
+}
+
 void MiningEvaluator::combine_numbers(Frame& frame) const noexcept {
   double* values = frame.slots + working_slots_;
   std::size_t count = 0;
@@ -239,7 +252,9 @@ void MiningEvaluator::average_of_closest(Frame& frame, const double* answered, s
 }
 
 void MiningEvaluator::evaluate(Frame& frame) const noexcept {
+  for (const std::uint32_t slot : ensemble_.asked) frame.slots[slot] = kMissing;
   if (ensemble_.combination == Combination::kModelChain) return chain(frame);
+  if (ensemble_.combination == Combination::kSelectAll) return select_all(frame);
   if (ensemble_.combination == Combination::kSelectFirst) return select(frame);
   if (answer_.function == Function::kClassification) return combine_classes(frame);
   combine_numbers(frame);

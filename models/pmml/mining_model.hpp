@@ -20,6 +20,7 @@ enum class Combination : unsigned char {
   kWeightedMedian,
   kMajorityVote,
   kWeightedMajorityVote,
+  kSelectAll,
 };
 
 struct Segment {
@@ -44,6 +45,7 @@ struct Ensemble {
   bool float_math = false;
   bool several_targets = false;  ///< modelChain: every segment may answer another target (multiModelChain)
   std::vector<Segment> segments;
+  std::vector<std::uint32_t> asked;  ///< answers of segments that OutputFields ask for; missing until they run
 };
 
 class MiningEvaluator final : public Evaluator {
@@ -57,6 +59,7 @@ class MiningEvaluator final : public Evaluator {
  private:
   void chain(Frame& frame) const noexcept;
   void select(Frame& frame) const noexcept;
+  void select_all(Frame& frame) const noexcept;
   void combine_numbers(Frame& frame) const noexcept;
   void combine_classes(Frame& frame) const noexcept;
   void average_of_closest(Frame& frame, const double* answered, std::size_t count) const noexcept;

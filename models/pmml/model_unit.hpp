@@ -129,6 +129,8 @@ struct ModelBuild {
   std::vector<std::pair<std::string_view, const DataField*>> targets = {};  ///< all of them, `target` first
   /// Segments by id, for OutputFields that ask one of them.
   std::vector<std::pair<std::string_view, const ModelUnit*>> segments = {};
+  /// What the row says the target is; slot 0 unless the Output asks for a residual.
+  Operand actual = {};
   /// A kind's own features of an OutputField, asked first; nullopt for others.
   std::function<std::optional<Operand>(Element output_field, std::string_view feature)> feature = {};
 

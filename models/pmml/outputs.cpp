@@ -240,7 +240,21 @@ class OutputCompiler {
       compiler_.problems().wrong(at, "", "no expression inside");
       return {};
     }
+    if (name == "residual" && build_.actual.slot != 0 && &answer == &build_.unit.answer) return residual(at, answer);
     return unsupported(at, "feature", name);
+  }
+
+  // A number: the target less the prediction. A class: whether the target is the predicted class, less its probability.
+  Operand residual(Element at, const Answer& answer) {
+    BlockBuilder& block = build_.unit.epilogue;
+    std::uint32_t predicted = answer.value;
+    std::uint32_t actual = build_.actual.slot;
+    if (answer.function == Function::kClassification) {
+      actual = compiler_.emit(block, Op::kEqual, actual, predicted);
+      predicted = compiler_.emit(block, Op::kIndexed, answer.winner, answer.probabilities);
+    }
+    if (answer.function == Function::kClustering || predicted == 0) return unsupported(at, "feature", "residual");
+    return {compiler_.emit(block, Op::kSubtract, actual, predicted), kDoubleType, false, {}, kMissing};
   }
 
   ModelBuild& build_;

@@ -57,13 +57,13 @@ double Tree::holds(std::uint32_t index, Frame& frame) const noexcept {
 
 // weightedConfidence weighs the children that may be true by their records; aggregateNodes adds their leaves' records
 // up.
-void Tree::accumulate(std::uint32_t at, double weight, std::size_t classes, double* sums, Frame& frame) const noexcept {
+void Tree::accumulate(std::uint32_t at, double weight, Gathered& gathered, Frame& frame) const noexcept {
   const OpenNode& node = open[at];
   bool any = false;
   double records = 0;
   for (const std::uint32_t child : node.children) {
     const double truth = holds(open[child].test, frame);
-    if (truth == 1 && !any) return accumulate(child, weight, classes, sums, frame);
+    if (truth == 1 && !any) return accumulate(child, weight, gathered, frame);
     if (truth == 0) continue;
     any = true;
     records += open[child].records;
@@ -71,17 +71,19 @@ void Tree::accumulate(std::uint32_t at, double weight, std::size_t classes, doub
   if (!any) {
     if (!node.children.empty() && !last_when_none_true) return;
     const Leaf& leaf = leaves[node.leaf];
+    ++gathered.leaves;
+    gathered.last = &leaf;
     if (open_strategy == Open::kAggregateNodes) weight = node.records;
-    for (std::size_t i = 0; i < classes; ++i)
+    for (std::size_t i = 0; i < gathered.classes; ++i)
       if (leaf.distribution != kNone)
-        sums[i] += weight * distributions[leaf.distribution + i];
+        gathered.sums[i] += weight * distributions[leaf.distribution + i];
       else if (static_cast<double>(i) == leaf.score)
-        sums[i] += weight;
+        gathered.sums[i] += weight;
     return;
   }
   for (const std::uint32_t child : node.children)
     if (holds(open[child].test, frame) != 0)
-      accumulate(child, records > 0 ? weight * open[child].records / records : weight, classes, sums, frame);
+      accumulate(child, records > 0 ? weight * open[child].records / records : weight, gathered, frame);
 }
 
 std::size_t Tree::memory_bytes() const noexcept {
@@ -96,13 +98,19 @@ void TreeEvaluator::evaluate_open(Frame& frame) const noexcept {
   double* probabilities = frame.slots + answer_.probabilities;
   std::fill_n(probabilities, count, 0.0);
   const double root = tree_.holds(tree_.open[0].test, frame);
-  if (root == 1) tree_.accumulate(0, 1, count, probabilities, frame);
+  Tree::Gathered gathered{count, probabilities};
+  if (root == 1) tree_.accumulate(0, 1, gathered, frame);
   double total = 0;
   for (std::size_t i = 0; i < count; ++i) total += probabilities[i];
   for (std::size_t i = 0; i < count; ++i)
     frame.slots[answer_.confidences + i] = probabilities[i] = total > 0 ? probabilities[i] / total : kMissing;
-  frame.slots[answer_.entity] = kMissing;
   choose_winner(answer_, frame);
+  // Several leaves have no id in common; a single one answers with its own score.
+  const bool single = gathered.leaves == 1;
+  frame.slots[answer_.entity] = single && gathered.last->id != 0 ? gathered.last->id - 1 : kMissing;
+  if (!single || is_missing(gathered.last->score)) return;
+  frame.slots[answer_.winner] = gathered.last->score;
+  frame.slots[answer_.value] = answer_.categories[static_cast<std::size_t>(gathered.last->score)].value;
 }
 
 void TreeEvaluator::evaluate(Frame& frame) const noexcept {

@@ -68,8 +68,15 @@ struct Tree {
   [[nodiscard]] const Leaf& find(Frame& frame, std::size_t* defaults = nullptr) const noexcept;
   /// Whether test `index` holds: 1, 0 or missing for unknown.
   [[nodiscard]] double holds(std::uint32_t index, Frame& frame) const noexcept;
-  /// Adds what the subtree of `at` says, times `weight`, to the classes' sums.
-  void accumulate(std::uint32_t at, double weight, std::size_t classes, double* sums, Frame& frame) const noexcept;
+  /// What the leaves that a row may be in say together.
+  struct Gathered {
+    std::size_t classes;
+    double* sums;            ///< by class
+    std::size_t leaves = 0;  ///< how many there were
+    const Leaf* last = nullptr;
+  };
+  /// Adds what the subtree of `at` says, times `weight`.
+  void accumulate(std::uint32_t at, double weight, Gathered& gathered, Frame& frame) const noexcept;
   [[nodiscard]] std::size_t memory_bytes() const noexcept;
 };
 

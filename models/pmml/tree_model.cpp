@@ -39,13 +39,13 @@ class TreeCompiler {
     if (tree_.classification) build_.finish_classification();
     tree_.leaves.emplace_back();
     tree_.last_when_none_true = last_when_none_true_;
-    if (tree_.open_strategy != Tree::Open::kNo) {
-      if (!tree_.classification)
-        problems_.unsupported(build_.at, "missingValueStrategy", "this strategy in a regression");
-      else
-        open_node(root);
+    if (tree_.open_strategy != Tree::Open::kNo && tree_.classification) {
+      open_node(root);
       return std::move(tree_);
     }
+    // These strategies combine classes. A number has none: a row that would need them has no answer.
+    if (tree_.open_strategy != Tree::Open::kNo) strategy_ = MissingStrategy::kNullPrediction;
+    tree_.open_strategy = Tree::Open::kNo;
     // The root's own predicate: nothing to fall back to when it is not true.
     const Element predicate = Compiler::predicate_of(root);
     if (!predicate)

@@ -163,5 +163,47 @@ TEST(PmmlEnsemble, FastAndGeneralFormsAgree) {
             number(ensemble("sum", general), {{"x", Cell()}, {"t", "a"}}));
 }
 
+// A document whose segment s answers 10 above x = 0 and does not run else.
+std::string asked_by_id(const std::string& method) {
+  return pmml(number_field("x") + number_field("y"),
+              R"(<MiningModel functionName="regression"><MiningSchema><MiningField name="y" usageType="target"/>
+<MiningField name="x"/></MiningSchema><Output><OutputField name="of_s" feature="predictedValue" segmentId="s"/></Output>
+<Segmentation multipleModelMethod=")" +
+                  method + R"("><Segment id="s"><SimplePredicate field="x" operator="greaterThan" value="0"/>)" +
+                  stump("5", "10", "10") + "</Segment>" + segment(stump("5", "1", "2")) +
+                  "</Segmentation></MiningModel>");
+}
+
+TEST(PmmlEnsemble, ASegmentThatDoesNotRunHasNoAnswerWhateverTheRowBeforeSaid) {
+  for (const char* method : {"selectAll", "selectFirst", "sum", "modelChain"}) {
+    const auto model = pmml_runtime()->load(asked_by_id(method), {});
+    ASSERT_TRUE(model.is_ok()) << model.status().to_string();
+    const auto scorer = (*model)->bind(FeatureSchema({{"x", FieldType::kNumber}}), std::vector<std::string>{"of_s"});
+    ASSERT_TRUE(scorer.is_ok()) << scorer.status().to_string();
+    const double rows[] = {1, -1, 2};
+    double answers[3];
+    unsigned char failed[3];
+    ScoreErrors errors;
+    ScoreScratch scratch;
+    (*scorer)->score({3, rows, 1, nullptr, 0}, {answers, nullptr, failed}, errors, scratch);
+    EXPECT_EQ(answers[0], 10) << method;
+    EXPECT_TRUE(std::isnan(answers[1])) << method;
+    EXPECT_EQ(answers[2], 10) << method;
+  }
+}
+
+TEST(PmmlEnsemble, SelectAllAnswersAsItsFirstSegmentThatRuns) {
+  EXPECT_EQ(number(asked_by_id("selectAll"), {{"x", 6.0}}), 10);
+  EXPECT_EQ(number(asked_by_id("selectAll"), {{"x", -1.0}}), 1);
+}
+
+TEST(PmmlEnsemble, AChainKeepsFieldsThatASkippedSegmentOnlyPassesOn) {
+  const std::string passes_on =
+      R"(<Segment><False/><RegressionModel functionName="regression"><MiningSchema><MiningField name="x"/></MiningSchema>
+<Output><OutputField name="same" feature="transformedValue"><FieldRef field="x"/></OutputField></Output>
+<RegressionTable intercept="1"/></RegressionModel></Segment>)";
+  EXPECT_EQ(number(ensemble("modelChain", passes_on + segment(stump("5", "1", "2"))), {{"x", 7.0}, {"t", "q"}}), 2);
+}
+
 }  // namespace
 }  // namespace weir::test
