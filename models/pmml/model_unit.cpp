@@ -57,6 +57,43 @@ void choose_winner(const Answer& answer, Frame& frame) noexcept {
   frame.slots[answer.value] = found ? answer.categories[best].value : kMissing;
 }
 
+namespace {
+
+using KindCompiler = std::unique_ptr<Evaluator> (*)(ModelBuild&);
+
+// Null for kinds that are not supported.
+KindCompiler compiler_of(std::string_view kind) {
+  static constexpr std::pair<std::string_view, KindCompiler> kKinds[] = {
+      {"AnomalyDetectionModel", compile_anomaly_detection},
+      {"AssociationModel", compile_association},
+      {"BaselineModel", compile_baseline},
+      {"BayesianNetworkModel", compile_bayesian_network},
+      {"ClusteringModel", compile_clustering},
+      {"GaussianProcessModel", compile_gaussian_process},
+      {"GeneralRegressionModel", compile_general_regression},
+      {"MiningModel", compile_mining},
+      {"NaiveBayesModel", compile_naive_bayes},
+      {"NearestNeighborModel", compile_nearest_neighbor},
+      {"NeuralNetwork", compile_neural_network},
+      {"RegressionModel", compile_regression},
+      {"RuleSetModel", compile_rule_set},
+      {"Scorecard", compile_scorecard},
+      {"SupportVectorMachineModel", compile_support_vector_machine},
+      {"TimeSeriesModel", compile_time_series},
+      {"TreeModel", compile_tree}};
+  for (const auto& [name, compile] : kKinds)
+    if (name == kind) return compile;
+  return nullptr;
+}
+
+std::string_view reason_against(std::string_view kind) {
+  if (kind == "SequenceModel") return ": its rules need the events before a row";
+  if (kind == "TextModel") return ": PMML does not say what it answers";
+  return "";
+}
+
+}  // namespace
+
 std::unique_ptr<ModelUnit> compile_model(Element at, Scope& parent, DocumentContext& document, bool top,
                                          const DataField* inherited_target) {
   Compiler& compiler = document.compiler;
@@ -74,35 +111,11 @@ std::unique_ptr<ModelUnit> compile_model(Element at, Scope& parent, DocumentCont
   compile_mining_schema(build, top, parent);
   if (const Element local = at.child("LocalTransformations")) compiler.define_derived_fields(local, scope);
 
-  const std::string_view name = at.name();
-  if (name == "RegressionModel")
-    unit->evaluator = compile_regression(build);
-  else if (name == "TreeModel")
-    unit->evaluator = compile_tree(build);
-  else if (name == "MiningModel")
-    unit->evaluator = compile_mining(build);
-  else if (name == "NeuralNetwork")
-    unit->evaluator = compile_neural_network(build);
-  else if (name == "GeneralRegressionModel")
-    unit->evaluator = compile_general_regression(build);
-  else if (name == "ClusteringModel")
-    unit->evaluator = compile_clustering(build);
-  else if (name == "SupportVectorMachineModel")
-    unit->evaluator = compile_support_vector_machine(build);
-  else if (name == "RuleSetModel")
-    unit->evaluator = compile_rule_set(build);
-  else if (name == "NearestNeighborModel")
-    unit->evaluator = compile_nearest_neighbor(build);
-  else if (name == "NaiveBayesModel")
-    unit->evaluator = compile_naive_bayes(build);
-  else if (name == "AnomalyDetectionModel")
-    unit->evaluator = compile_anomaly_detection(build);
-  else if (name == "AssociationModel")
-    unit->evaluator = compile_association(build);
-  else if (name == "Scorecard")
-    unit->evaluator = compile_scorecard(build);
+  if (const auto compile = compiler_of(at.name()); compile != nullptr)
+    unit->evaluator = compile(build);
   else
-    compiler.problems().unsupported(at, "", "model kind " + std::string(name));
+    compiler.problems().unsupported(at, "",
+                                    "model kind " + std::string(at.name()) + std::string(reason_against(at.name())));
   const bool compiled = unit->evaluator != nullptr;
   if (compiled) {
     if (top) unit->evaluator = make_fast_tree(std::move(unit->evaluator), unit->answer, compiler);

@@ -164,6 +164,10 @@ std::unique_ptr<Evaluator> compile_naive_bayes(ModelBuild& build);
 std::unique_ptr<Evaluator> compile_anomaly_detection(ModelBuild& build);
 std::unique_ptr<Evaluator> compile_association(ModelBuild& build);
 std::unique_ptr<Evaluator> compile_scorecard(ModelBuild& build);
+std::unique_ptr<Evaluator> compile_gaussian_process(ModelBuild& build);
+std::unique_ptr<Evaluator> compile_baseline(ModelBuild& build);
+std::unique_ptr<Evaluator> compile_bayesian_network(ModelBuild& build);
+std::unique_ptr<Evaluator> compile_time_series(ModelBuild& build);
 
 /// Fields, targets and outputs of a model.
 void compile_mining_schema(ModelBuild& build, bool top, Scope& parent);
