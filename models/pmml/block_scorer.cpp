@@ -11,6 +11,7 @@ namespace weir::pmml {
 namespace {
 
 constexpr std::size_t kMostColumns = 4096;
+constexpr std::size_t kFewOutputs = 32;
 
 class BlockScorer final : public RowScorer {
  public:
@@ -34,10 +35,12 @@ class BlockScorer final : public RowScorer {
     const auto rounded = [](std::size_t bytes) { return (bytes + 63) / 64 * 64; };
     input_bytes_ = in_place_ ? 0 : rounded(kBlockRows * inputs_ * sizeof(double));
     output_bytes_ = rounded(kBlockRows * outputs_ * sizeof(double));
+    one_fits_ = in_place_ && plain_outputs_ && outputs_ <= kFewOutputs;
   }
 
   void score(const FeatureRows& in, const ScoreRows& out, ScoreErrors& errors,
              ScoreScratch& scratch) const noexcept override {
+    if (in.rows == 1 && one_fits_ && score_one(in, out, scratch)) return;
     // Working memory: the answers, the rows left over, the matrix, the block's own, a frame.
     auto* memory = static_cast<char*>(
         scratch.reserve(output_bytes_ + kBlockRows + input_bytes_ + block_.block_memory_bytes() + frame_bytes()));
@@ -50,6 +53,20 @@ class BlockScorer final : public RowScorer {
   }
 
  private:
+  // One row that is read in place, with nothing to be done after: without any of what blocks need. False when the row
+  // goes another way.
+  bool score_one(const FeatureRows& in, const ScoreRows& out, ScoreScratch& scratch) const noexcept {
+    double answer[kFewOutputs];
+    unsigned char other = 0;
+    const BlockRows row{in.numbers + columns_[0].column, in.number_columns, 1};
+    block_.evaluate_block(row, answer, &other, scratch.reserve(block_.block_memory_bytes()));
+    if (other != 0) [[unlikely]]
+      return false;
+    out.failed[0] = 0;
+    for (std::size_t i = 0; i < answers_.size(); ++i) out.numbers[i] = answer[answers_[i]];
+    return true;
+  }
+
   // Where an input comes from when no row has to be loaded into a frame.
   struct Column {
     std::uint32_t column;
@@ -229,6 +246,7 @@ class BlockScorer final : public RowScorer {
   bool as_they_are_ = false;    // without rounding or replacing
   bool in_place_ = false;       // and side by side
   bool plain_outputs_ = false;  // all that is wanted are numbers of the block's answer
+  bool one_fits_ = false;       // single rows take score_one()
 };
 
 }  // namespace

@@ -4,6 +4,7 @@ namespace weir::pmml {
 namespace {
 
 constexpr std::size_t kTogether = 8;
+constexpr std::uint32_t kShallow = 8;  // so deep, taking every step is faster than looking where to stop
 
 class FastTreeEvaluator final : public Evaluator, private BlockEvaluator {
  public:
@@ -32,10 +33,17 @@ class FastTreeEvaluator final : public Evaluator, private BlockEvaluator {
   void evaluate_block(const BlockRows& in, double* out, unsigned char* other, void* memory) const noexcept override {
     forest_.find_missing(in, other);
     if (in.rows < kTogether) {
+      const Forest::Root& root = forest_.roots.front();
       for (std::size_t row = 0; row < in.rows; ++row) {
-        double leaf;
-        forest_.walk(in.values + row * in.stride, 0, 1, &leaf);
-        give(leaf, out + row * outputs_.size());
+        const double* x = in.values + row * in.stride;
+        std::uint32_t at = root.node;
+        for (std::uint32_t level = 0; level < root.depth; ++level) {
+          const ForestNode& node = forest_.nodes[at];
+          const std::uint32_t next = node.left + (x[node.input] <= node.threshold ? 0U : 1U);
+          if (root.depth > kShallow && next == at) break;  // a leaf goes to itself
+          at = next;
+        }
+        give(forest_.leaves[at], out + row * outputs_.size());
       }
       return;
     }
