@@ -14,6 +14,30 @@ Element Compiler::expression_of(Element holder) {
   return {};
 }
 
+namespace {
+
+// What a Discretize gives is text unless it says otherwise: when its field has another type, the bins' values are
+// converted once, here, instead of in every row. False when that is not all, or when one is no value of the type.
+bool convert_bins(Tables& tables, const BlockBuilder& block, const Operand& value, const Type& to) {
+  if (!value.type.is_text() || to.is_text() || block.code.empty()) return false;
+  const Instruction& last = block.code.back();
+  if (last.op != Op::kDiscretize || last.target != value.slot) return false;
+  Bins converted = tables.bins[last.b];
+  const auto convert = [&](double& code) {
+    if (is_missing(code)) return true;
+    const auto parsed = parse_value(to, tables.texts.at(static_cast<std::uint32_t>(code)));
+    code = parsed.value_or(code);
+    return parsed.has_value();
+  };
+  if (!convert(converted.otherwise)) return false;
+  for (Bin& bin : converted.bins)
+    if (!convert(bin.value)) return false;
+  tables.bins[last.b] = std::move(converted);
+  return true;
+}
+
+}  // namespace
+
 Operand Compiler::derived(Element at, Scope& scope, BlockBuilder& block) {
   const Element inner = expression_of(at);
   if (!inner) {
@@ -33,6 +57,7 @@ Operand Compiler::derived(Element at, Scope& scope, BlockBuilder& block) {
   if (op == "continuous") type->op = OpType::kContinuous;
   if (op == "categorical") type->op = OpType::kCategorical;
   if (op == "ordinal") type->op = OpType::kOrdinal;
+  if (convert_bins(tables_, block, value, *type)) value.type = *type;
   return cast(value, *type, block, at);
 }
 
