@@ -181,6 +181,8 @@ class AssociationCompiler {
     };
     rule.antecedent = set("antecedent");
     rule.consequent = set("consequent");
+    constexpr std::size_t kBytesOfAnItem = sizeof(std::uint32_t) + 2 * sizeof(std::string);
+    if (!compiler_.fits((rule.antecedent.size() + rule.consequent.size()) * kBytesOfAnItem)) return;
     rule.support = compiler_.required_number(at, "support");
     rule.confidence = compiler_.required_number(at, "confidence");
     rule.lift = compiler_.number(at, "lift", kMissing);

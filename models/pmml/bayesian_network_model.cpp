@@ -134,7 +134,7 @@ class NetworkCompiler {
     Source source{at, compiler_.required(at, "name"), {}};
     each_row(at, [&](Element row) {
       for (const Element part : row)
-        if (part.is("ValueProbability")) {
+        if (part.is("ValueProbability") && source.values.size() <= kMostStates) {
           const std::string_view value = compiler_.required(part, "value");
           if (std::find(source.values.begin(), source.values.end(), value) == source.values.end())
             source.values.push_back(value);

@@ -16,6 +16,14 @@ bool Compiler::stop() {
   return problems_.hopeless();
 }
 
+bool Compiler::fits(std::size_t bytes) {
+  accounted_bytes_ += bytes;
+  if (accounted_bytes_ <= limits_.max_memory_bytes) return true;
+  problems_.exhausted("the compiled model needs more than max_memory_bytes " +
+                      std::to_string(limits_.max_memory_bytes));
+  return false;
+}
+
 std::uint32_t Compiler::new_slots(std::size_t count) {
   const auto first = static_cast<std::uint32_t>(image_.size());
   if (image_.size() + count > kMaxInstructions) {

@@ -87,6 +87,7 @@ class Scope {
 inline constexpr std::size_t kMaxInstructions = std::size_t{1} << 22;
 inline constexpr std::size_t kMaxExpansions = 100'000;
 inline constexpr int kMaxNesting = 3'000;
+inline constexpr std::size_t kMaxInputs = 100'000;
 
 class Compiler {
  public:
@@ -96,6 +97,8 @@ class Compiler {
   Tables& tables() noexcept { return tables_; }
   /// True when the load must be given up (a bound, the time budget, too many problems); checked now and then.
   bool stop();
+  /// Accounts for memory that grows faster than the document; false, and reported, when it is more than the limit.
+  bool fits(std::size_t bytes);
 
   // Slots.
   std::uint32_t new_slot() { return new_slots(1); }
@@ -183,6 +186,7 @@ class Compiler {
   std::unordered_set<std::string_view> read_;
   std::vector<std::string_view> expanding_;
   std::unordered_map<std::uint32_t, std::shared_ptr<const void>> text_normalizations_;  // by TextIndex element
+  std::size_t accounted_bytes_ = 0;
   std::size_t instructions_ = 0;
   std::size_t expansions_ = 0;
   std::size_t text_instructions_ = 0;

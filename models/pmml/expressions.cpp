@@ -129,6 +129,7 @@ Operand Compiler::norm_continuous(Element at, Scope& scope, BlockBuilder& block)
   else if (outliers != "asIs")
     problems_.unsupported(at, "outliers", "'" + std::string(outliers) + "'");
   const std::uint32_t input = value.slot;
+  if (!fits(line.from.size() * 2 * sizeof(double))) return value;
   tables_.interpolations.push_back(std::move(line));
   value.slot =
       emit(block, Op::kNormContinuous, value.slot, static_cast<std::uint32_t>(tables_.interpolations.size() - 1));
@@ -179,6 +180,7 @@ Operand Compiler::discretize(Element at, Scope& scope, BlockBuilder& block) {
                          literal(at_bin, "binValue", required(at_bin, "binValue"), type)});
   }
   if (const auto text = at.attribute("defaultValue")) bins.otherwise = literal(at, "defaultValue", *text, type);
+  if (!fits(bins.bins.size() * sizeof(Bin))) return {};
   tables_.bins.push_back(std::move(bins));
   const Operand result{emit(block, Op::kDiscretize, value.slot, static_cast<std::uint32_t>(tables_.bins.size() - 1)),
                        type,
@@ -217,7 +219,7 @@ Operand Compiler::map_values(Element at, Scope& scope, BlockBuilder& block) {
   ValueMap map(columns.size(), otherwise);
   for (const Element row : table) {
     if (!row.is("row")) continue;
-    if (stop()) return {};
+    if (stop() || !fits((columns.size() + 1) * sizeof(double))) return {};
     std::vector<double> key(columns.size(), kMissing);
     double result = kMissing;
     bool complete = true;

@@ -16,6 +16,7 @@ void read_data_field(Compiler& compiler, const DataField& field, Treatment& trea
                                      closure.ends_with("Open"), 0});
     }
     if (!child.is("Value")) continue;
+    if (!compiler.fits(sizeof(double))) return;
     const std::string_view text = compiler.required(child, "value");
     const std::string_view property = child.attribute_or("property", "valid");
     // A missing or invalid marker need not be a value of the field's type.
@@ -143,6 +144,9 @@ void compile_mining_schema(ModelBuild& build, bool top, Scope& parent) {
   const DataField* target = nullptr;
   for (const Element at : schema) {
     if (!at.is("MiningField")) continue;
+    if (compiler.stop()) return;
+    if (build.unit.treatments.size() >= kMaxInputs)
+      return problems.exhausted("a model has more than " + std::to_string(kMaxInputs) + " inputs");
     const std::string_view name = compiler.required(at, "name");
     const std::string_view usage = at.attribute_or("usageType", "active");
     const auto known = build.document.data_fields.find(name);

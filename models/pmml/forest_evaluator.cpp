@@ -223,6 +223,7 @@ std::unique_ptr<Evaluator> make_fast(std::unique_ptr<MiningEvaluator> general, c
       const Tree::Leaf& leaf = tree.leaves[index];
       if (!classes || is_missing(leaf.score)) return leaf.score;
       if (is_vote(how)) return segment.classes[static_cast<std::size_t>(leaf.score)];
+      if (!compiler.fits(answer.categories.size() * sizeof(double))) return kMissing;
       return add_distribution(tree, leaf, segment, answer.categories.size(), distributions);
     });
     if (!added) return general;

@@ -188,6 +188,7 @@ class GaussianProcessCompiler {
   bool factorize() {
     const std::size_t count = targets_.size(), width = process_.scales.size();
     std::vector<double>& factor = process_.factor;
+    if (!compiler_.fits(count * count * sizeof(double))) return false;
     factor.assign(count * count, 0);
     for (std::size_t i = 0; i < count; ++i) {
       for (std::size_t j = 0; j <= i; ++j) {

@@ -242,6 +242,7 @@ class GeneralRegressionCompiler {
       for (const Element at : categories)
         if (at.is("Category")) contrasts.categories.push_back(compiler_.required(at, "value"));
     const std::size_t size = contrasts.categories.size();
+    if (!compiler_.fits(size * size * sizeof(double))) return;
     contrasts.values = read_matrix(compiler_, matrix, size, size);
     contrasts_.emplace(name, std::move(contrasts));
   }

@@ -16,11 +16,19 @@ bool is_model(std::string_view name) {
 
 std::size_t ModelBuild::category(Element where, std::string_view attribute, std::string_view text) {
   auto& categories = unit.answer.categories;
-  for (std::size_t i = 0; i < categories.size(); ++i)
-    if (categories[i].label == text) return i;
+  if (indexed_categories > categories.size()) {
+    category_by_label.clear();
+    category_by_value.clear();
+    indexed_categories = 0;
+  }
+  for (; indexed_categories < categories.size(); ++indexed_categories) {
+    category_by_label.emplace(categories[indexed_categories].label, indexed_categories);
+    category_by_value.emplace(categories[indexed_categories].value, indexed_categories);
+  }
+  if (const auto known = category_by_label.find(std::string(text)); known != category_by_label.end())
+    return known->second;
   const double value = compiler.literal(where, attribute, text, unit.answer.type);
-  for (std::size_t i = 0; i < categories.size(); ++i)
-    if (categories[i].value == value) return i;
+  if (const auto known = category_by_value.find(value); known != category_by_value.end()) return known->second;
   if (categories.size() >= 100'000) {
     compiler.problems().exhausted("a model has more than 100000 classes");
     return 0;

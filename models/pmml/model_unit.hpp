@@ -138,6 +138,10 @@ struct ModelBuild {
   [[nodiscard]] Type target_type(const Type& otherwise) const { return target != nullptr ? target->type : otherwise; }
   /// Index of a class by its text; added when new.
   std::size_t category(Element where, std::string_view attribute, std::string_view text);
+  /// The first categories of the answer, by label and by value: kept up by category().
+  std::unordered_map<std::string, std::size_t> category_by_label = {};
+  std::unordered_map<double, std::size_t> category_by_value = {};
+  std::size_t indexed_categories = 0;
   /// Makes the categories of the target's declared values and the answer's slots for a classification.
   void start_classification();
   /// Allocates the probability slots once all categories are known.

@@ -117,6 +117,7 @@ class NaiveBayesCompiler {
 
  private:
   std::vector<double> read_counts(Element counts) {
+    if (!compiler_.fits(2 * build_.unit.answer.categories.size() * sizeof(double))) return {};
     std::vector<double> result(build_.unit.answer.categories.size(), 0);
     for (const Element at : counts) {
       if (!at.is("TargetValueCount")) continue;
@@ -160,6 +161,7 @@ class NaiveBayesCompiler {
       rows.add({compiler_.literal(pair, "value", compiler_.required(pair, "value"), value.type)},
                static_cast<double>(counts.size()));
       counts.push_back(read_counts(of_class));
+      if (counts.back().size() != totals.size()) return;  // too much memory: reported
       for (std::size_t i = 0; i < totals.size(); ++i) totals[i] += counts.back()[i];
     }
     if (counts.empty()) return problems_.wrong(at, "", "no PairCounts or TargetValueStats inside");
@@ -177,6 +179,7 @@ class NaiveBayesCompiler {
   void read_distributions(Element at, Element stats, const Operand& value) {
     MeasuredInput input;
     input.slot = compiler_.cast(value, kDoubleType, build_.unit.prologue, at).slot;
+    if (!compiler_.fits(build_.unit.answer.categories.size() * sizeof(Distribution))) return;
     input.distributions.resize(build_.unit.answer.categories.size());
     for (const Element of_class : stats) {
       if (!of_class.is("TargetValueStat")) continue;

@@ -25,6 +25,7 @@ ValueSet Compiler::value_set(Element at, const Type& type) {
       count && parse_number(*count).value_or(-1) != static_cast<double>(values.size()))
     problems_.wrong(array, "n",
                     "says " + std::string(*count) + ", but there are " + std::to_string(values.size()) + " values");
+  if (!fits(values.size() * sizeof(double))) return ValueSet({});
   values.erase(std::remove_if(values.begin(), values.end(), [](double value) { return is_missing(value); }),
                values.end());
   return ValueSet(std::move(values));

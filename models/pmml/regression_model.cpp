@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <unordered_map>
 
 namespace weir::pmml {
 namespace {
@@ -55,31 +56,29 @@ float as_float(double value) { return static_cast<float>(value); }
 
 void RegressionTable::finish() {
   std::vector<Category> rest;
-  std::vector<bool> done(categories.size(), false);
-  for (std::size_t i = 0; i < categories.size(); ++i) {
-    if (done[i]) continue;
-    double low = categories[i].value, high = low;
+  // One slot's categories side by side, slots in the order of their first category.
+  std::unordered_map<std::uint32_t, std::size_t> first_of_slot;
+  for (std::size_t i = 0; i < categories.size(); ++i) first_of_slot.emplace(categories[i].slot, i);
+  std::stable_sort(categories.begin(), categories.end(), [&](const Category& left, const Category& right) {
+    return first_of_slot[left.slot] < first_of_slot[right.slot];
+  });
+  for (auto at = categories.begin(), end = at; at != categories.end(); at = end) {
+    double low = at->value, high = low;
     bool whole = true;
-    std::size_t count = 0;
-    for (std::size_t j = i; j < categories.size(); ++j) {
-      if (categories[j].slot != categories[i].slot) continue;
-      low = std::min(low, categories[j].value);
-      high = std::max(high, categories[j].value);
-      whole = whole && categories[j].value == std::trunc(categories[j].value);
-      ++count;
+    for (end = at; end != categories.end() && end->slot == at->slot; ++end) {
+      low = std::min(low, end->value);
+      high = std::max(high, end->value);
+      whole = whole && end->value == std::trunc(end->value);
     }
-    const bool dense = whole && count > 1 && high - low < static_cast<double>(64 + 16 * count);
-    Lookup lookup{categories[i].slot, low, {}};
-    if (dense) lookup.coefficients.assign(static_cast<std::size_t>(high - low) + 1, 0);
-    for (std::size_t j = i; j < categories.size(); ++j) {
-      if (categories[j].slot != categories[i].slot) continue;
-      done[j] = true;
-      if (dense)
-        lookup.coefficients[static_cast<std::size_t>(categories[j].value - low)] += categories[j].coefficient;
-      else
-        rest.push_back(categories[j]);
+    const auto count = static_cast<std::size_t>(end - at);
+    if (!whole || count < 2 || !(high - low < static_cast<double>(64 + 16 * count))) {
+      rest.insert(rest.end(), at, end);
+      continue;
     }
-    if (dense) lookups.push_back(std::move(lookup));
+    Lookup lookup{at->slot, low, std::vector<double>(static_cast<std::size_t>(high - low) + 1, 0)};
+    for (auto each = at; each != end; ++each)
+      lookup.coefficients[static_cast<std::size_t>(each->value - low)] += each->coefficient;
+    lookups.push_back(std::move(lookup));
   }
   categories = std::move(rest);
 }

@@ -204,6 +204,7 @@ class MachineCompiler {
     const std::size_t size = model_.fields.size();
     for (const Element at : dictionary) {
       if (!at.is("VectorInstance") || compiler_.stop()) continue;
+      if (!compiler_.fits(2 * size * sizeof(double))) return;
       std::vector<double> vector(size, 0);
       if (const Element sparse = at.child("REAL-SparseArray")) {
         const Element indices = sparse.child("Indices"), entries = sparse.child("REAL-Entries");

@@ -9,7 +9,8 @@
 namespace weir::pmml {
 namespace {
 
-constexpr double kFurthest = 10'000;  // steps
+constexpr double kFurthest = 10'000;          // steps
+constexpr double kMostProducts = 40'000'000;  // of a row: 10 ms
 
 enum class Trend : unsigned char { kNone, kAdditive, kDampedAdditive, kMultiplicative, kDampedMultiplicative };
 enum class Restored : unsigned char { kNone, kExponential, kSquare };  // undoes the series' transformation
@@ -94,6 +95,9 @@ class TimeSeriesEvaluator final : public Evaluator {
     if (is_missing(horizon)) return;
     if (!(horizon >= 1 && horizon <= kFurthest && horizon == std::trunc(horizon)))
       return frame.fail("the forecast horizon must be a whole number from 1 to 10000");
+    const auto working = static_cast<double>(forecast_->working_slots());
+    if (horizon * working * working > kMostProducts)
+      return frame.fail("the forecast horizon is too far for this model");
     frame.slots[value_] = forecast_->at(horizon, frame.slots + working_);
   }
   [[nodiscard]] std::size_t memory_bytes() const noexcept override {
@@ -197,6 +201,7 @@ class TimeSeriesCompiler {
       problems_.wrong(array, "", "needs 1 to 1000 numbers");
       return nullptr;
     }
+    if (!compiler_.fits(vector.size() * vector.size() * sizeof(double))) return nullptr;
     const auto matrix = [&](std::string_view name, std::size_t rows) {
       const Element holder = at.child(name), inner = holder ? holder.child("Matrix") : Element();
       if (inner) return read_matrix(compiler_, inner, rows, vector.size());

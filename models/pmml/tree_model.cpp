@@ -129,12 +129,13 @@ class TreeCompiler {
   }
 
   void read_distribution(Element at, Tree::Leaf& leaf) {
+    if (!at.child("ScoreDistribution")) return;
     const std::size_t count = build_.unit.answer.categories.size();
+    if (!compiler_.fits(2 * count * sizeof(double))) return;
     std::vector<double> records(count, 0), probabilities(count, 0), confidences(count, kMissing);
-    bool any = false, given = true, confident = false;
+    bool given = true, confident = false;
     for (const Element part : at) {
       if (!part.is("ScoreDistribution")) continue;
-      any = true;
       const std::size_t i = build_.category(part, "value", compiler_.required(part, "value"));
       if (i >= count) continue;
       given = given && part.attribute("probability");
@@ -146,7 +147,6 @@ class TreeCompiler {
         confident = true;
       }
     }
-    if (!any) return;
     double total = 0;
     for (const double record : records) total += record;
     const Type& kept = build_.float_math ? kFloatType : kDoubleType;

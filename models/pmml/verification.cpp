@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <unordered_set>
 
 #include "models/pmml/pmml_model.hpp"
 
@@ -76,15 +77,13 @@ Status verify(Element model, const PmmlModel& compiled, const Deadline& deadline
   std::vector<std::string> wanted;
   for (const Check& check : inputs) features.push_back({check.field, check.type});
   // Inputs that the table leaves out are missing values, not missing features.
+  std::unordered_set<std::string_view> listed;
+  for (const Check& check : inputs)
+    if (!listed.insert(check.field).second) return failure(fields, "field '" + check.field + "' is listed twice");
   for (const Field& input : compiled.inputs())
-    if (std::none_of(inputs.begin(), inputs.end(), [&](const Check& check) { return check.field == input.name; }))
-      features.push_back(input);
+    if (!listed.contains(input.name)) features.push_back(input);
   for (const Check& check : outputs) wanted.push_back(check.field);
   if (wanted.empty()) return failure(verification, "no field to verify");
-  for (std::size_t i = 0; i < features.size(); ++i)
-    for (std::size_t j = 0; j < i; ++j)
-      if (features[i].name == features[j].name)
-        return failure(fields, "field '" + features[i].name + "' is listed twice");
   const FeatureSchema schema(features);
   auto scorer = compiled.bind(schema, wanted);
   if (!scorer.is_ok()) return scorer.status();
