@@ -7,7 +7,7 @@
 namespace weir::pmml {
 namespace {
 
-constexpr std::size_t kParseStepBytes = std::size_t{1} << 20;
+constexpr std::size_t kFirstStepBytes = std::size_t{1} << 20;
 
 class ExpatReader {
  public:
@@ -25,7 +25,8 @@ class ExpatReader {
   Status read(std::string_view bytes) {
     std::size_t done = 0;
     do {
-      const std::size_t step = std::min(kParseStepBytes, bytes.size() - done);
+      // Each step as large as all before: a token that does not end is looked through a few times, not at each step.
+      const std::size_t step = std::min(std::max(kFirstStepBytes, done), bytes.size() - done);
       const bool last = done + step == bytes.size();
       const XML_Status status = XML_Parse(parser_, bytes.data() + done, static_cast<int>(step), last ? 1 : 0);
       if (!failure_.is_ok()) return failure_;

@@ -29,7 +29,10 @@ TEST(PmmlFuzz, SeedsHoldEveryKindAndFeature) {
       if (entry.path().extension() == ".pmml" && entry.file_size() < 40'000) all += read_file(entry.path());
   for (const char* name : {"AnomalyDetectionModel",
                            "AssociationModel",
+                           "BaselineModel",
+                           "BayesianNetworkModel",
                            "ClusteringModel",
+                           "GaussianProcessModel",
                            "GeneralRegressionModel",
                            "MiningModel",
                            "NaiveBayesModel",
@@ -39,6 +42,7 @@ TEST(PmmlFuzz, SeedsHoldEveryKindAndFeature) {
                            "RuleSetModel",
                            "Scorecard",
                            "SupportVectorMachineModel",
+                           "TimeSeriesModel",
                            "TreeModel",
                            "Apply",
                            "Constant",

@@ -124,6 +124,29 @@ TEST(PmmlHostile, ALargeTableInAFunctionThatIsCalledOften) {
                          "<Output>" + calls + "</Output><RegressionTable intercept=\"0\"/></RegressionModel>")));
 }
 
+TEST(PmmlHostile, CovariancesOfManyInstances) {
+  const std::string rows =
+      repeated(1'500, [](const std::string& i) { return "<row><x>" + i + "</x><y>" + i + "</y></row>"; });
+  const std::string process =
+      "<GaussianProcessModel functionName=\"regression\">" + kSchema +
+      "<RadialBasisKernel/><TrainingInstances><InstanceFields><InstanceField field=\"x\" column=\"x\"/>"
+      "<InstanceField field=\"y\" column=\"y\"/></InstanceFields><InlineTable>" +
+      rows + "</InlineTable></TrainingInstances></GaussianProcessModel>";
+  EXPECT_TRUE(needs_too_much(pmml(kNumbers, process), {.max_memory_bytes = std::size_t{16} << 20}));
+}
+
+TEST(PmmlHostile, AForecastThatCostsTooMuchForOneRow) {
+  const std::string numbers = repeated(400, [](const std::string&) { return "1 "; });
+  const std::string document =
+      pmml(number_field("y") + R"(<DataField name="h" optype="continuous" dataType="integer"/>)",
+           R"(<TimeSeriesModel functionName="timeSeries" bestFit="StateSpaceModel"><MiningSchema><MiningField name="h"/>
+<MiningField name="y" usageType="target"/></MiningSchema><StateSpaceModel><StateVector><Array type="real">)" +
+               numbers + R"(</Array></StateVector><TransitionMatrix><Matrix diagDefault="1"/></TransitionMatrix>
+<MeasurementMatrix><Matrix offDiagDefault="1"/></MeasurementMatrix></StateSpaceModel></TimeSeriesModel>)");
+  EXPECT_EQ(number(document, {{"h", 2.0}}), 399);
+  EXPECT_NE(text(document, {{"h", 10'000.0}}).find("too far"), std::string::npos);
+}
+
 TEST(PmmlHostile, ADoublingChainOfDerivedFieldsIsComputedOnce) {
   std::string chain;
   for (int i = 0; i < 60; ++i) {
