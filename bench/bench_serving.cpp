@@ -1,33 +1,33 @@
-// Keyed serving in a pipeline beside a hand-written loop that does the same (bench/limits), and beside the models
-// alone.
+// Serving in a pipeline beside a hand-written loop that does the same (bench/limits/keyed_server.hpp), or beside the
+// models alone.
 //
-//   serving-linear   16 keys, a RegressionModel of 11 doubles; a new version of a key's model every 5 M records
-//   serving-forest   16 keys, 100 trees of depth 6; a new version every 100,000 records
+//   serving-linear        16 keys, a RegressionModel of 11 doubles; a new version of a key's model every 5 M records
+//   serving-forest        16 keys, 100 trees of depth 6; a new version every 100,000 records
+//   serving-mlp           16 keys, a network 11-32-16-1; a new version every 200,000 records; beside weir's evaluator
+//   in
+//                         a bare loop
+//   serving-100k-keys     100,000 keys with a linear model each; a new version every 50,000 records
+//   broadcast-p1, -p2     broadcast serving of the linear model by one and two tasks, on as many workers
 //   speculative-3-models  16 keys; two linear models and the forest score each record, the median is the answer;
 //                         beside weir's evaluator in a bare loop over the same models
 //   models-linear, models-forest      weir's evaluator in a bare loop over the same 16 models, beside the loop by hand
 //   overhead-linear, overhead-forest  nanoseconds a record of serving beyond the models alone
+//   latency-half-load     serving-linear at half of the rate it reaches: from when a record is due to its result
+//   swap-pause            the same at 1 M records/s with 100 swaps a second, beside the same without swaps
+//   swap-pause-100k       100,000 swaps as fast as models load: the last tenth beside the first
 //
 // weir's pipeline: records and models are sources, keyed alike, ServeModel with effect on arrival, a sink; one worker.
-// The records are held back until every key has its first model, and the clock starts there; it stops when the sink has
-// seen the last result. Loading new versions happens on a background thread meanwhile, and is in the figure.
 
 #include <algorithm>
-#include <atomic>
-#include <cstdio>
-#include <cstdlib>
-#include <cstring>
 #include <memory>
 #include <span>
 #include <string>
 #include <vector>
 
-#include <weir/pipeline.hpp>
-#include <weir/serving.hpp>
-
 #include "bench/limits/limits.hpp"
-#include "bench/support/checksum_sink.hpp"
 #include "bench/support/harness.hpp"
+#include "bench/support/keyed_serving.hpp"
+#include "bench/support/paced_serving.hpp"
 #include "bench/support/serving_models.hpp"
 #include "bench/support/speculative_serving.hpp"
 #include "bench/support/weir_scoring.hpp"
@@ -35,136 +35,88 @@
 namespace weir::bench {
 namespace {
 
-struct Workload {
-  std::uint64_t records;
-  std::uint64_t records_per_swap;
+double median(std::vector<double> values) {
+  std::sort(values.begin(), values.end());
+  return values[values.size() / 2];
+}
+
+/// One side of a latency row: quantiles of all records of a run, the median over the runs.
+struct Quantiles {
+  std::vector<double> p50, p99, p999, worst;
+  void add(const LatencyCounts& counts) {
+    p50.push_back(counts.quantile(0.5));
+    p99.push_back(counts.quantile(0.99));
+    p999.push_back(counts.quantile(0.999));
+    worst.push_back(counts.worst());
+  }
+  void add(const LatencyTenths& tenths) {
+    LatencyCounts all;
+    for (const LatencyCounts& tenth : tenths) all.add(tenth);
+    add(all);
+  }
+};
+
+struct LatencyRuns {
+  const Options& options;
   std::span<const Sample> samples;
-  std::string pmml;
-};
+  LinearModel model;
+  std::string pmml = linear_to_pmml(model);
 
-/// What the two sources and the operator of a job tell each other.
-struct Progress {
-  std::atomic<std::int64_t> current_models{0};  // ever
-  std::atomic<bool> refused{false};
-  std::atomic<std::uint64_t> records_made{0};
-  std::atomic<double> started{0};
-  [[nodiscard]] bool ready() const noexcept { return current_models.load(std::memory_order_acquire) >= kServingKeys; }
-};
+  [[nodiscard]] PacedWork work(double rate, double seconds) const {
+    return {.samples = samples, .records_per_second = rate, .seconds = options.quick ? 0.05 : seconds};
+  }
+  [[nodiscard]] int runs() const { return std::min(options.repetitions, 5); }
 
-class SampleSource final : public Operator {
- public:
-  SampleSource(const Workload& workload, std::shared_ptr<Progress> progress)
-      : workload_(workload), progress_(std::move(progress)) {}
-  void process(std::size_t /*input*/, BatchPtr& /*batch*/, Outbox& /*out*/) override {}
-  PollResult poll(Outbox& out) override {
-    if (made_ == 0) {
-      if (!progress_->ready()) return progress_->refused.load() ? PollResult::kEnd : PollResult::kProgress;
-      progress_->started.store(now_seconds());
+  [[nodiscard]] std::vector<Figure> half_load() const {
+    const ServingWork most{options.records_or(20'000'000), 5'000'000, samples};
+    std::vector<double> rates;
+    for (int run = 0; run < std::min(runs(), 3); ++run) {
+      const Measured measured = serve_by_weir(most, {.pmml = pmml});
+      rates.push_back(static_cast<double>(measured.records) / measured.seconds);
     }
-    Batch<Sample>& batch = out.batch<Sample>();
-    const std::size_t count = std::min<std::uint64_t>(out.room(), workload_.records - made_);
-    const std::size_t start = batch.size();
-    batch.records.resize_for_overwrite(start + count);
-    batch.positions.resize_for_overwrite(start + count);
-    for (std::size_t i = start; i < start + count; ++i) {
-      batch.records[i] = workload_.samples[next_sample_];
-      batch.positions[i] = made_++;
-      if (++next_sample_ == workload_.samples.size()) next_sample_ = 0;
+    const PacedWork paced = work(median(rates) / 2, 2);
+    Quantiles weir;
+    Quantiles limit;
+    for (int run = 0; run < runs(); ++run) {
+      limit.add(paced_serving_limit(paced, model));
+      weir.add(serve_paced_by_weir(paced, pmml));
     }
-    progress_->records_made.store(made_, std::memory_order_relaxed);
-    return made_ == workload_.records ? PollResult::kEnd : PollResult::kProgress;
+    const std::string at = std::to_string(paced.records_per_second / 1e6).substr(0, 4) + " M records/s; limit: by hand";
+    return {{"latency-half-load-p50", at, median(weir.p50), median(limit.p50)},
+            {"latency-half-load-p99", at, median(weir.p99), median(limit.p99)},
+            {"latency-half-load-p999", at, median(weir.p999), median(limit.p999)}};
   }
 
- private:
-  const Workload& workload_;
-  std::shared_ptr<Progress> progress_;
-  std::uint64_t made_ = 0;
-  std::size_t next_sample_ = 0;
-};
-
-/// A first version for every key, then one for the keys in turn as the records go by.
-class ModelSource final : public Operator {
- public:
-  ModelSource(const Workload& workload, std::shared_ptr<Progress> progress)
-      : workload_(workload), progress_(std::move(progress)) {}
-  void process(std::size_t /*input*/, BatchPtr& /*batch*/, Outbox& /*out*/) override {}
-  PollResult poll(Outbox& out) override {
-    if (made_ < kServingKeys) {
-      put(out);
-      return PollResult::kProgress;
+  [[nodiscard]] std::vector<Figure> swap_pause() const {
+    PacedWork without = work(1e6, 2);
+    PacedWork with = without;
+    with.swaps_per_second = 100;
+    with.swaps = options.quick ? 5 : 200;
+    Quantiles swapping;
+    Quantiles still;
+    Quantiles by_hand;
+    for (int run = 0; run < runs(); ++run) {
+      by_hand.add(paced_serving_limit(without, model));
+      still.add(serve_paced_by_weir(without, pmml));
+      swapping.add(serve_paced_by_weir(with, pmml));
     }
-    const std::uint64_t records = progress_->records_made.load(std::memory_order_relaxed);
-    if (records >= workload_.records || progress_->refused.load()) return PollResult::kEnd;
-    if (records < workload_.records_per_swap * static_cast<std::uint64_t>(made_ - kServingKeys + 1))
-      return PollResult::kIdle;  // the records' source keeps the worker going
-    put(out);
-    return PollResult::kProgress;
+    const char* const swaps = "1 M records/s, 100 swaps/s; limit: weir without swaps";
+    const char* const none = "1 M records/s, no swaps; limit: by hand without swaps";
+    return {{"swap-pause-p999", swaps, median(swapping.p999), median(still.p999)},
+            {"swap-pause-worst", swaps, median(swapping.worst), median(still.worst)},
+            {"no-swap-p999", none, median(still.p999), median(by_hand.p999)},
+            {"no-swap-worst", none, median(still.worst), median(by_hand.worst)}};
   }
 
- private:
-  void put(Outbox& out) {
-    ModelRecord model;
-    model.key = std::to_string(made_ % kServingKeys);
-    model.name = "bench";
-    model.type = "PMML";
-    model.version = made_ / kServingKeys + 1;
-    model.data = workload_.pmml + "<!-- " + std::to_string(made_) + " -->\n";  // versions are told apart by their bytes
-    out.batch<ModelRecord>().records.emplace(std::move(model));
-    ++made_;
+  [[nodiscard]] std::vector<Figure> many_swaps() const {
+    PacedWork many = work(1e6, 0);
+    many.swaps = options.quick ? 200 : 100'000;
+    const LatencyTenths tenths = serve_paced_by_weir(many, pmml);
+    const std::string parameters = std::to_string(many.swaps) + " swaps; limit: the first tenth of them";
+    return {{"swap-pause-100k-p999", parameters, tenths.back().quantile(0.999), tenths.front().quantile(0.999)},
+            {"swap-pause-100k-worst", parameters, tenths.back().worst(), tenths.front().worst()}};
   }
-
-  const Workload& workload_;
-  std::shared_ptr<Progress> progress_;
-  std::int64_t made_ = 0;
 };
-
-template <class T, class Made>
-Source<T> source_of(const char* kind, const Workload& workload, std::shared_ptr<Progress> progress) {
-  Source<T> source;
-  source.kind = kind;
-  source.make_operator = [&workload, progress] { return std::make_unique<Made>(workload, progress); };
-  source.max_parallelism = 1;
-  return source;
-}
-
-Features<Sample> sample_features() {
-  std::vector<Field> fields;
-  for (std::size_t i = 0; i < kFeatures; ++i) fields.push_back({"x" + std::to_string(i), FieldType::kNumber});
-  return {FeatureSchema(std::move(fields)), [](const Sample& sample, double* numbers, std::string_view* /*texts*/) {
-            std::memcpy(numbers, sample.features.data(), sizeof sample.features);
-          }};
-}
-
-Measured serve_by_weir(const Workload& workload) {
-  const auto totals = std::make_shared<SinkTotals>();
-  const auto progress = std::make_shared<Progress>();
-  ServeOptions serving;
-  serving.on_event = [progress](const ModelEvent& event) {
-    if (event.state == ModelState::kCurrent) progress->current_models.fetch_add(1, std::memory_order_release);
-    if (event.state == ModelState::kRefused) {
-      std::fprintf(stderr, "a model of the benchmark was refused: %s\n", event.reason.c_str());
-      progress->refused.store(true);
-    }
-  };
-  Pipeline pipeline({.name = "bench-serving", .workers = 1, .background_threads = 1, .batch_size = kLimitBatch});
-  auto samples = pipeline.from_source(source_of<Sample, SampleSource>("samples", workload, progress))
-                     .uid("samples")
-                     .key_by(&Sample::key);
-  auto models = pipeline.from_source(source_of<ModelRecord, ModelSource>("models", workload, progress))
-                    .uid("models")
-                    .key_by([](const ModelRecord& model) { return std::int64_t{std::atoll(model.key.c_str())}; });
-  samples.connect(models)
-      .co_process(ServeModel<Sample>({pmml_runtime()}, sample_features(), serving))
-      .uid("serve")
-      .sink_to(checksum_sink<Scored<Sample>>(
-          [](const Scored<Sample>& result) { return served_fingerprint(result.record, result.number()); }, totals));
-  const Status status = pipeline.run();
-  if (!status.is_ok() || progress->refused.load()) {
-    std::fprintf(stderr, "the benchmark's job failed: %s\n", status.to_string().c_str());
-    std::exit(1);
-  }
-  return {totals->records.load(), totals->ended.load() - progress->started.load(), totals->checksum.load()};
-}
 
 }  // namespace
 }  // namespace weir::bench
@@ -175,39 +127,66 @@ int main(int argc, char** argv) {
   const auto samples = make_samples(4096, 1);
   // The bare loops get the records of every batch of 256 by key, as the operator groups them.
   auto by_key = samples;
-  for (std::size_t first = 0; first < by_key.size(); first += kLimitBatch) {
+  for (std::size_t first = 0; first < by_key.size(); first += kServingBatch) {
     std::stable_sort(by_key.begin() + static_cast<std::ptrdiff_t>(first),
-                     by_key.begin() + static_cast<std::ptrdiff_t>(first + kLimitBatch),
+                     by_key.begin() + static_cast<std::ptrdiff_t>(first + kServingBatch),
                      [](const Sample& left, const Sample& right) { return left.key < right.key; });
   }
+  // Where two sides make the same records in another order, the last batch must hold the same ones too.
+  const auto whole = [&](std::uint64_t usual, std::uint64_t of) { return options.records_or(usual) / of * of; };
   const std::vector<LinearModel> linears(kServingKeys, make_linear(2));
   const std::vector<Forest> forests(kServingKeys, make_forest(3));
-  // Samples are sorted by key within each batch: only whole batches hold the same records either way.
-  const std::uint64_t whole_batches = options.records_or(500'000) / kLimitBatch * kLimitBatch;
-  const Workload linear_work{options.records_or(20'000'000), 5'000'000, samples, linear_to_pmml(linears[0])};
-  const Workload forest_work{options.records_or(1'000'000), 100'000, samples, forest_to_pmml(forests[0])};
-  std::vector<std::shared_ptr<const weir::Scorer>> linear_scorers;
-  std::vector<std::shared_ptr<const weir::Scorer>> forest_scorers;
-  for (std::int64_t key = 0; key < kServingKeys; ++key) {
-    linear_scorers.push_back(scorer_of(linear_work.pmml));
-    forest_scorers.push_back(scorer_of(forest_work.pmml));
-  }
+  const std::string linear_pmml = linear_to_pmml(linears[0]);
+  const std::string forest_pmml = forest_to_pmml(forests[0]);
+  const std::string network_pmml = mlp_pmml(6);
+  const auto scorers_of = [](const std::string& pmml) {
+    std::vector<std::shared_ptr<const weir::Scorer>> scorers;
+    for (std::int64_t key = 0; key < kServingKeys; ++key) scorers.push_back(scorer_of(pmml));
+    return scorers;
+  };
+  const auto linear_scorers = scorers_of(linear_pmml);
+  const auto forest_scorers = scorers_of(forest_pmml);
+  const auto network_scorers = scorers_of(network_pmml);
+
+  const ServingWork linear{options.records_or(20'000'000), 5'000'000, samples};
+  const ServingWork forest{options.records_or(1'000'000), 100'000, samples};
+  const ServingWork network{whole(3'000'000, kServingBatch), 200'000, samples};
+  const ServingWork broadcast{whole(16'000'000, 2 * samples.size()), 5'000'000, samples};
+  const ServingWork many_keys{options.records_or(4'000'000), 50'000, samples, options.quick ? 2'000 : 100'000};
+  const std::uint64_t speculative = whole(500'000, kServingBatch);
   const ThreeModels three_models{make_linear(4), make_linear(5), make_forest(3)};
+  const LatencyRuns latencies{options, samples, linears[0]};
   return run_pairs(
       "bench serving", options,
-      {{"serving-linear", "16 keys, 11 doubles; batches of 256; 1 thread", [&] { return serve_by_weir(linear_work); },
-        [&] { return linear_serving_limit(linear_work.records, samples, linears[0], linear_work.records_per_swap); }},
+      {{"serving-linear", "16 keys, 11 doubles; batches of 256; 1 thread",
+        [&] { return serve_by_weir(linear, {.pmml = linear_pmml}); },
+        [&] { return linear_serving_limit(linear, linears[0]); }},
        {"serving-forest", "16 keys, 100 trees of depth 6; batches of 256; 1 thread",
-        [&] { return serve_by_weir(forest_work); },
-        [&] { return forest_serving_limit(forest_work.records, samples, forests[0], forest_work.records_per_swap); }},
+        [&] { return serve_by_weir(forest, {.pmml = forest_pmml}); },
+        [&] { return forest_serving_limit(forest, forests[0]); }},
+       {"serving-mlp", "16 keys, network 11-32-16-1; 1 thread; limit: weir's evaluator in a bare loop",
+        [&] { return serve_by_weir(network, {.pmml = network_pmml}); },
+        [&] { return score_keyed_by_weir(network.records, by_key, network_scorers); }},
+       {"serving-100k-keys", "100,000 keys, 11 doubles; batches of 256; 1 thread",
+        [&] { return serve_by_weir(many_keys, {.pmml = linear_pmml}); },
+        [&] { return linear_serving_limit(many_keys, linears[0]); }},
+       {"broadcast-p1", "16 keys, 11 doubles; 1 task on 1 worker",
+        [&] { return serve_by_weir(broadcast, {.pmml = linear_pmml, .broadcast_tasks = 1}); },
+        [&] { return linear_serving_limit(broadcast, linears[0]); }},
+       {"broadcast-p2", "16 keys, 11 doubles; 2 tasks on 2 workers",
+        [&] { return serve_by_weir(broadcast, {.pmml = linear_pmml, .broadcast_tasks = 2}); },
+        [&] { return linear_serving_limit_on(2, broadcast, linears[0]); }},
        {"speculative-3-models", "16 keys, 2 linear models and 100 trees of depth 6; median; 1 thread",
-        [&] { return speculate_by_weir(whole_batches, samples, three_models); },
-        [&] { return score_three_by_weir(whole_batches, by_key, three_models); }},
+        [&] { return speculate_by_weir(speculative, samples, three_models); },
+        [&] { return score_three_by_weir(speculative, by_key, three_models); }},
        {"models-linear", "a model for each of 16 keys, records by key; no pipeline",
-        [&] { return score_keyed_by_weir(linear_work.records, by_key, linear_scorers); },
-        [&] { return keyed_linear_scoring_limit(linear_work.records, by_key, linears); }},
+        [&] { return score_keyed_by_weir(linear.records, by_key, linear_scorers); },
+        [&] { return keyed_linear_scoring_limit(linear.records, by_key, linears); }},
        {"models-forest", "a model for each of 16 keys, records by key; no pipeline",
-        [&] { return score_keyed_by_weir(forest_work.records, by_key, forest_scorers); },
-        [&] { return keyed_forest_scoring_limit(forest_work.records, by_key, forests); }}},
-      {{"overhead-linear", "serving-linear", "models-linear"}, {"overhead-forest", "serving-forest", "models-forest"}});
+        [&] { return score_keyed_by_weir(forest.records, by_key, forest_scorers); },
+        [&] { return keyed_forest_scoring_limit(forest.records, by_key, forests); }}},
+      {{"overhead-linear", "serving-linear", "models-linear"}, {"overhead-forest", "serving-forest", "models-forest"}},
+      {{"latency-half-load", [&] { return latencies.half_load(); }},
+       {"swap-pause", [&] { return latencies.swap_pause(); }},
+       {"swap-pause-100k", [&] { return latencies.many_swaps(); }}});
 }

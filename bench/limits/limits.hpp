@@ -8,6 +8,7 @@
 #include <span>
 
 #include "bench/support/harness.hpp"
+#include "bench/support/paced_serving.hpp"
 #include "bench/support/serving_models.hpp"
 
 namespace weir::bench {
@@ -34,12 +35,14 @@ Measured keyed_linear_scoring_limit(std::uint64_t records, std::span<const Sampl
 Measured keyed_forest_scoring_limit(std::uint64_t records, std::span<const Sample> samples,
                                     std::span<const Forest> models);
 
-/// Keyed serving: for every record the model of its key is looked up and scored, a result with the record, score, model
-/// and latency goes to the sink, and statistics are kept for each key. The clock is read twice a batch. `samples` are
-/// cycled through. A new copy of a key's model comes into use every `records_per_swap` records, keys in turn.
-Measured linear_serving_limit(std::uint64_t records, std::span<const Sample> samples, const LinearModel& model,
-                              std::uint64_t records_per_swap);
-Measured forest_serving_limit(std::uint64_t records, std::span<const Sample> samples, const Forest& model,
-                              std::uint64_t records_per_swap);
+/// Keyed serving: for every record the model of its key is looked up and scored, a result with the record, its key,
+/// time and position, the score, the model's identity, status and latency goes to the sink, and statistics are kept for
+/// each key (keyed_server.hpp says which).
+Measured linear_serving_limit(const ServingWork& work, const LinearModel& model);
+Measured forest_serving_limit(const ServingWork& work, const Forest& model);
+/// On so many threads, each with an equal share of the records and keys of its own.
+Measured linear_serving_limit_on(std::size_t threads, const ServingWork& work, const LinearModel& model);
+/// At a given rate. A model is copied beforehand and swapped between two batches.
+LatencyTenths paced_serving_limit(const PacedWork& work, const LinearModel& model);
 
 }  // namespace weir::bench

@@ -25,8 +25,13 @@ int main(int argc, char** argv) {
   print("stateless chain, two threads", 50'000'000, [](auto records) { return two_thread_chain_limit(records, 10); });
   print("keyed sum, 1 k keys", 50'000'000, [](auto records) { return keyed_sum_limit(records, 10); });
   print("keyed sum, 1 M keys", 20'000'000, [](auto records) { return keyed_sum_limit(records, 20); });
-  print("keyed serving, linear", 20'000'000,
-        [&](auto records) { return linear_serving_limit(records, samples, linear, 5'000'000); });
-  print("keyed serving, forest", 1'000'000,
-        [&](auto records) { return forest_serving_limit(records, samples, forest, 100'000); });
+  print("keyed serving, linear", 20'000'000, [&](auto records) {
+    return linear_serving_limit({records, 5'000'000, samples}, linear);
+  });
+  print("keyed serving, forest", 1'000'000, [&](auto records) {
+    return forest_serving_limit({records, 100'000, samples}, forest);
+  });
+  print("keyed serving, 100 k keys", 10'000'000, [&](auto records) {
+    return linear_serving_limit({records, 50'000, samples, 100'000}, linear);
+  });
 }

@@ -137,6 +137,18 @@ void add_overheads(const std::vector<Overhead>& overheads, std::vector<Row>& row
   rows.insert(rows.end(), added.begin(), added.end());
 }
 
+void add_figures(const std::vector<Figures>& figures, const Options& options, std::vector<Row>& rows) {
+  for (const Figures& chosen : figures) {
+    if (chosen.name.find(options.only) == std::string::npos) continue;
+    for (const Figure& figure : chosen.measure()) {
+      rows.push_back({figure.name, figure.weir, figure.limit, "ns", figure.limit / figure.weir});
+      std::printf("%-34s %10s %10s %7.2f %9.0f %9.0f %9.0f   %s\n", figure.name.c_str(), "", "", rows.back().ratio,
+                  figure.weir, figure.limit, figure.weir - figure.limit, figure.parameters.c_str());
+      std::fflush(stdout);
+    }
+  }
+}
+
 [[noreturn]] void explain(const char* program, int exit_code) {
   std::fprintf(exit_code == 0 ? stdout : stderr,
                "usage: %s [--json FILE] [--quick] [--repetitions N] [--records N] [--only TEXT]\n", program);
@@ -185,7 +197,7 @@ Options parse_options(int argc, char** argv) {
 }
 
 int run_pairs(const std::string& title, const Options& options, const std::vector<Pair>& pairs,
-              const std::vector<Overhead>& overheads) {
+              const std::vector<Overhead>& overheads, const std::vector<Figures>& figures) {
   print_heading(title, options);
   std::vector<Row> rows;
   bool correct = true;
@@ -205,6 +217,7 @@ int run_pairs(const std::string& title, const Options& options, const std::vecto
     std::fflush(stdout);
   }
   add_overheads(overheads, rows);
+  add_figures(figures, options, rows);
   if (rows.empty() && correct) {
     std::fprintf(stderr, "no benchmark has '%s' in its name\n", options.only.c_str());
     return 1;

@@ -36,6 +36,19 @@ struct Overhead {
   std::string part;
 };
 
+/// A row that a benchmark measures by itself: nanoseconds, less is better. `limit`: what it is compared with.
+struct Figure {
+  std::string name;
+  std::string parameters;
+  double weir = 0;
+  double limit = 0;
+};
+/// Rows that come of the same runs. Run when `name` is chosen.
+struct Figures {
+  std::string name;
+  std::function<std::vector<Figure>()> measure;
+};
+
 /// What the command line asks for.
 struct Options {
   bool quick = false;         ///< tiny inputs: results are checked, speed means nothing
@@ -55,10 +68,10 @@ struct Options {
 /// on anything else it does not know (2).
 Options parse_options(int argc, char** argv);
 
-/// Runs the pairs, prints the table to standard output, writes the JSON file. An overhead is reported when both of its
-/// pairs ran; weir's part of it is that of weir's side. Returns the exit code: 1 when a checksum differs, the file
-/// cannot be written or no pair was chosen.
+/// Runs pairs and figures, prints the table to standard output, writes the JSON file. An overhead is reported when both
+/// of its pairs ran; weir's part of it is that of weir's side. Returns the exit code: 1 when a checksum differs, the
+/// file cannot be written or nothing was chosen.
 int run_pairs(const std::string& title, const Options& options, const std::vector<Pair>& pairs,
-              const std::vector<Overhead>& overheads = {});
+              const std::vector<Overhead>& overheads = {}, const std::vector<Figures>& figures = {});
 
 }  // namespace weir::bench

@@ -120,4 +120,32 @@ std::string forest_to_pmml(const Forest& forest) {
   return pmml(text + "</Segmentation>\n</MiningModel>\n");
 }
 
+std::string mlp_pmml(std::uint64_t seed) {
+  Random random(seed);
+  const auto weight = [&] { return number(random.sixteenths() / 4 - 2); };
+  std::string text = "<NeuralNetwork functionName=\"regression\" activationFunction=\"rectifier\">\n" +
+                     mining_schema() + "<NeuralInputs>\n";
+  for (std::size_t i = 0; i < kFeatures; ++i) {
+    text += "<NeuralInput id=\"0," + std::to_string(i) + R"("><DerivedField optype="continuous" dataType="double">)" +
+            "<FieldRef field=\"" + feature_name(i) + "\"/></DerivedField></NeuralInput>\n";
+  }
+  text += "</NeuralInputs>\n";
+  const std::array<std::size_t, 4> sizes{kFeatures, 32, 16, 1};
+  for (std::size_t layer = 1; layer < sizes.size(); ++layer) {
+    text += layer + 1 == sizes.size() ? "<NeuralLayer activationFunction=\"identity\">\n" : "<NeuralLayer>\n";
+    for (std::size_t to = 0; to < sizes[layer]; ++to) {
+      text += "<Neuron id=\"" + std::to_string(layer) + "," + std::to_string(to) + "\" bias=\"" + weight() + "\">\n";
+      for (std::size_t from = 0; from < sizes[layer - 1]; ++from) {
+        text += "<Con from=\"" + std::to_string(layer - 1) + "," + std::to_string(from) + "\" weight=\"" + weight() +
+                "\"/>\n";
+      }
+      text += "</Neuron>\n";
+    }
+    text += "</NeuralLayer>\n";
+  }
+  return pmml(text + R"(<NeuralOutputs><NeuralOutput outputNeuron="3,0">)" +
+              R"(<DerivedField optype="continuous" dataType="double"><FieldRef field="score"/></DerivedField>)" +
+              "</NeuralOutput></NeuralOutputs>\n</NeuralNetwork>\n");
+}
+
 }  // namespace weir::bench

@@ -4,26 +4,56 @@
 /// Made from a seed, the same on every machine. All numbers are small multiples of 1/16: sums and products of them are
 /// exact in double precision, so that two evaluators agree to the last bit whatever the order they add in.
 
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
+#include <span>
 #include <string>
 #include <vector>
+
+#include "bench/support/random.hpp"
 
 namespace weir::bench {
 
 constexpr std::size_t kFeatures = 11;
 constexpr std::int64_t kServingKeys = 16;
+constexpr std::size_t kServingBatch = 256;  ///< records
 
 /// A record to score: 96 bytes.
 struct Sample {
-  std::int64_t key;  ///< [0, kServingKeys)
+  std::int64_t key;  ///< of make_samples: in [0, kServingKeys)
   std::array<double, kFeatures> features;
 };
 
 /// Features lie in [0, 16).
 std::vector<Sample> make_samples(std::size_t count, std::uint64_t seed);
+
+/// Records to serve, and how often a model is replaced.
+struct ServingWork {
+  std::uint64_t records = 0;
+  std::uint64_t records_per_swap = 0;  ///< a new copy of a key's model after so many records; keys in turn
+  std::span<const Sample> samples;     ///< cycled through
+  std::int64_t keys = kServingKeys;    ///< other than kServingKeys: records get keys in [0, keys) by their number
+};
+
+/// Makes records [first, first + count) of the work.
+inline void take_samples(Sample* to, std::uint64_t first, std::size_t count, const ServingWork& work) noexcept {
+  std::size_t next = first % work.samples.size();
+  for (std::size_t done = 0; done < count;) {
+    const std::size_t run = std::min(count - done, work.samples.size() - next);
+    std::memcpy(to + done, work.samples.data() + next, run * sizeof(Sample));
+    done += run;
+    next = 0;
+  }
+  if (work.keys == kServingKeys) return;
+  for (std::size_t i = 0; i < count; ++i) {
+    const std::uint64_t bits = Random(first + i).next();
+    to[i].key = static_cast<std::int64_t>(((bits >> 32) * static_cast<std::uint64_t>(work.keys)) >> 32);
+  }
+}
 
 struct LinearModel {
   double intercept;
@@ -71,5 +101,8 @@ inline std::uint64_t served_fingerprint(const Sample& sample, double score) noex
 /// TreeModels.
 std::string linear_to_pmml(const LinearModel& model);
 std::string forest_to_pmml(const Forest& forest);
+
+/// NeuralNetwork 11-32-16-1: rectifiers, then a plain sum.
+std::string mlp_pmml(std::uint64_t seed);
 
 }  // namespace weir::bench

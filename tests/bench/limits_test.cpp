@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <map>
+#include <set>
 #include <thread>
 
 #include "bench/limits/ring.hpp"
@@ -60,11 +61,31 @@ TEST(Limits, ServingScoresEveryRecordWhateverTheSwaps) {
     forest_expected += served_fingerprint(sample, score(forest, sample.features));
   }
   for (const std::uint64_t records_per_swap : {std::uint64_t{1}, std::uint64_t{700}, kRecords}) {
-    const Measured run = linear_serving_limit(kRecords, samples, linear, records_per_swap);
+    const Measured run = linear_serving_limit({kRecords, records_per_swap, samples}, linear);
     EXPECT_EQ(run.checksum, linear_expected);
     EXPECT_EQ(run.records, kRecords);
-    EXPECT_EQ(forest_serving_limit(kRecords, samples, forest, records_per_swap).checksum, forest_expected);
+    EXPECT_EQ(forest_serving_limit({kRecords, records_per_swap, samples}, forest).checksum, forest_expected);
   }
+}
+
+TEST(Limits, ServingFindsTheModelsOfManyKeys) {
+  const auto samples = make_samples(1000, 1);
+  const LinearModel linear = make_linear(2);
+  const ServingWork work{5003, 100, samples, 3000};
+  std::vector<Sample> made(work.records);
+  take_samples(made.data(), 0, made.size(), work);
+  std::uint64_t expected = 0;
+  std::set<std::int64_t> keys;
+  for (const Sample& sample : made) {
+    expected += served_fingerprint(sample, score(linear, sample.features));
+    keys.insert(sample.key);
+  }
+  EXPECT_GT(keys.size(), 2000U);
+  EXPECT_GE(*keys.begin(), 0);
+  EXPECT_LT(*keys.rbegin(), work.keys);
+  const Measured run = linear_serving_limit(work, linear);
+  EXPECT_EQ(run.checksum, expected);
+  EXPECT_EQ(run.records, work.records);
 }
 
 TEST(Limits, ScoringScoresEveryRecord) {
@@ -73,9 +94,9 @@ TEST(Limits, ScoringScoresEveryRecord) {
   const Forest forest = make_forest(3);
   for (const std::uint64_t records : {1ULL, 256ULL, 1000ULL, 5003ULL}) {
     EXPECT_EQ(linear_scoring_limit(records, samples, linear).checksum,
-              linear_serving_limit(records, samples, linear, records).checksum);
+              linear_serving_limit({records, records, samples}, linear).checksum);
     EXPECT_EQ(forest_scoring_limit(records, samples, forest).checksum,
-              forest_serving_limit(records, samples, forest, records).checksum);
+              forest_serving_limit({records, records, samples}, forest).checksum);
   }
 }
 

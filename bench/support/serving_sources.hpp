@@ -1,0 +1,151 @@
+#pragma once
+/// What the jobs of the serving benchmarks are made of: sources of records and models, features, and what they tell
+/// each other.
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include <weir/pipeline.hpp>
+#include <weir/serving.hpp>
+
+#include "bench/support/harness.hpp"
+#include "bench/support/serving_models.hpp"
+
+namespace weir::bench {
+
+struct Progress {
+  std::atomic<std::int64_t> current_models{0};  // ever
+  std::atomic<bool> refused{false};
+  std::atomic<std::uint64_t> records_made{0};
+  std::atomic<double> started{0};
+};
+
+/// Counts what becomes current; a refusal is a fault of the benchmark.
+inline std::function<void(const ModelEvent&)> note_events(std::shared_ptr<Progress> progress) {
+  return [progress = std::move(progress)](const ModelEvent& event) {
+    if (event.state == ModelState::kCurrent) progress->current_models.fetch_add(1, std::memory_order_release);
+    if (event.state == ModelState::kRefused) {
+      std::fprintf(stderr, "a model of the benchmark was refused: %s\n", event.reason.c_str());
+      progress->refused.store(true);
+    }
+  };
+}
+
+inline void run_or_exit(const Pipeline& pipeline, const Progress& progress) {
+  const Status status = pipeline.run();
+  if (status.is_ok() && !progress.refused.load()) return;
+  std::fprintf(stderr, "the benchmark's job failed: %s\n", status.to_string().c_str());
+  std::exit(1);
+}
+
+/// Makes the work's records once `progress` says that every key has a model. Of several tasks each makes its share.
+class SampleSource final : public Operator {
+ public:
+  SampleSource(const ServingWork& work, std::int64_t first_models, std::shared_ptr<Progress> progress)
+      : work_(work), first_models_(first_models), progress_(std::move(progress)) {}
+  Status open(OperatorContext& context) override {
+    records_ = work_.records / context.parallelism();
+    return {};
+  }
+  void process(std::size_t /*input*/, BatchPtr& /*batch*/, Outbox& /*out*/) override {}
+  PollResult poll(Outbox& out) override {
+    if (made_ == 0) {
+      if (progress_->current_models.load(std::memory_order_acquire) < first_models_)
+        return progress_->refused.load() ? PollResult::kEnd : PollResult::kProgress;
+      double never = 0;
+      progress_->started.compare_exchange_strong(never, now_seconds());
+    }
+    Batch<Sample>& batch = out.batch<Sample>();
+    const std::size_t count = std::min<std::uint64_t>(out.room(), records_ - made_);
+    const std::size_t start = batch.size();
+    batch.records.resize_for_overwrite(start + count);
+    batch.positions.resize_for_overwrite(start + count);
+    take_samples(batch.records.data() + start, made_, count, work_);
+    for (std::size_t i = 0; i < count; ++i) batch.positions[start + i] = made_ + i;
+    made_ += count;
+    progress_->records_made.store(made_, std::memory_order_relaxed);
+    return made_ == records_ ? PollResult::kEnd : PollResult::kProgress;
+  }
+
+ private:
+  const ServingWork& work_;
+  std::int64_t first_models_;
+  std::shared_ptr<Progress> progress_;
+  std::uint64_t records_ = 0;
+  std::uint64_t made_ = 0;
+};
+
+/// A first version for every key, then one for the keys in turn whenever `is_due(versions after the first)` says so;
+/// ends when `is_over()`.
+template <class IsDue, class IsOver>
+class ModelSource final : public Operator {
+ public:
+  ModelSource(std::int64_t keys, const std::string& pmml, IsDue is_due, IsOver is_over)
+      : keys_(keys), pmml_(pmml), is_due_(std::move(is_due)), is_over_(std::move(is_over)) {}
+  void process(std::size_t /*input*/, BatchPtr& /*batch*/, Outbox& /*out*/) override {}
+  PollResult poll(Outbox& out) override {
+    if (made_ >= keys_) {
+      if (is_over_()) return PollResult::kEnd;
+      if (!is_due_(static_cast<std::uint64_t>(made_ - keys_)))
+        return PollResult::kIdle;  // records keep the worker going
+    }
+    ModelRecord model;
+    model.key = std::to_string(made_ % keys_);
+    model.name = "bench";
+    model.type = "PMML";
+    model.version = made_ / keys_ + 1;
+    model.data = pmml_ + "<!-- " + std::to_string(made_) + " -->\n";  // versions are told apart by their bytes
+    out.batch<ModelRecord>().records.emplace(std::move(model));
+    ++made_;
+    return PollResult::kProgress;
+  }
+
+ private:
+  std::int64_t keys_;
+  std::string pmml_;
+  IsDue is_due_;
+  IsOver is_over_;
+  std::int64_t made_ = 0;
+};
+
+template <class T, class MakeOperator>
+Source<T> source_of(const char* kind, MakeOperator make, std::uint32_t max_parallelism = 1) {
+  Source<T> source;
+  source.kind = kind;
+  source.make_operator = std::move(make);
+  source.max_parallelism = max_parallelism;
+  return source;
+}
+
+/// Stream of models, from ModelSource.
+template <class IsDue, class IsOver>
+Stream<ModelRecord> bench_models(Pipeline& pipeline, std::int64_t keys, const std::string& pmml, IsDue is_due,
+                                 IsOver is_over) {
+  return pipeline
+      .from_source(source_of<ModelRecord>(
+          "models", [=] { return std::make_unique<ModelSource<IsDue, IsOver>>(keys, pmml, is_due, is_over); }))
+      .uid("models")
+      .parallelism(1);
+}
+
+inline std::int64_t key_of_model(const ModelRecord& model) { return std::atoll(model.key.c_str()); }
+
+/// Features of what holds a Sample, given by `sample_of(record)`.
+template <class T, class SampleOf>
+Features<T> sample_features(SampleOf sample_of) {
+  std::vector<Field> fields;
+  for (std::size_t i = 0; i < kFeatures; ++i) fields.push_back({"x" + std::to_string(i), FieldType::kNumber});
+  return {FeatureSchema(std::move(fields)), [sample_of](const T& record, double* numbers, std::string_view* /*texts*/) {
+            const Sample& sample = sample_of(record);
+            std::memcpy(numbers, sample.features.data(), sizeof sample.features);
+          }};
+}
+
+}  // namespace weir::bench
