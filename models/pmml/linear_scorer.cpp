@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <memory>
+#include <span>
+#include <utility>
 
 #include "models/pmml/kernels/kernels.hpp"
 #include "models/pmml/regression_model.hpp"
@@ -11,11 +14,46 @@
 namespace weir::pmml {
 namespace {
 
+/// One number, straight from one sum: what most linear models are asked for. What scoring reads is a pair of cache
+/// lines, which processors fetch together: a job may have many small models.
+class alignas(128) SumScorer final : public Scorer {
+ public:
+  static constexpr std::size_t kMost = 12;  ///< coefficients
+  struct Sum {
+    double intercept = 0;
+    std::uint32_t first_column = 0;
+    std::uint16_t count = 0;
+    bool logistic = false;
+    bool takes_rest = false;  ///< it is one minus that
+  };
+
+  /// At most kMost coefficients, padded to a multiple of four.
+  SumScorer(const Sum& sum, std::span<const double> coefficients, std::shared_ptr<const Scorer> general)
+      : sum_(sum), general_(std::move(general)) {
+    std::copy(coefficients.begin(), coefficients.end(), coefficients_);
+  }
+  void score(const FeatureRows& in, const ScoreRows& out, ScoreErrors& /*errors*/,
+             ScoreScratch& /*scratch*/) const noexcept override {
+    const Kernels& with = kernels();
+    with.linear(coefficients_, sum_.count, sum_.intercept, in.numbers + sum_.first_column, in.number_columns, in.rows,
+                out.numbers);
+    if (sum_.logistic) with.logistics(out.numbers, in.rows);
+    if (sum_.takes_rest)
+      for (std::size_t row = 0; row < in.rows; ++row) out.numbers[row] = 1 - out.numbers[row];
+    std::memset(out.failed, 0, in.rows);
+  }
+  [[nodiscard]] std::span<const Field> outputs() const noexcept override { return general_->outputs(); }
+
+ private:
+  Sum sum_;
+  double coefficients_[kMost] = {};
+  std::shared_ptr<const Scorer> general_;  ///< keeps the model
+};
+
 class LinearScorer final : public RowScorer {
  public:
   /// Null when the model or what is wanted of it needs more.
-  static std::shared_ptr<const LinearScorer> make(const std::shared_ptr<const PmmlModel>& model,
-                                                  const Binding& binding) {
+  static std::shared_ptr<const Scorer> make(const std::shared_ptr<const PmmlModel>& model, const Binding& binding) {
     const Compiled& compiled = model->compiled();
     const auto* regression = dynamic_cast<const RegressionEvaluator*>(compiled.unit->evaluator.get());
     if (regression == nullptr || regression->float_math() || regression->ordinal() || !binding.texts.empty() ||
@@ -23,7 +61,12 @@ class LinearScorer final : public RowScorer {
       return nullptr;
     if (!compiled.unit->prologue.code.empty() || regression->tables().size() > kMostTables) return nullptr;
     auto scorer = std::make_shared<LinearScorer>(model, binding, *regression);
-    return scorer->fits() ? scorer : nullptr;
+    if (!scorer->fits_) return nullptr;
+    if (!scorer->one_value_ || scorer->tables_[0].coefficients.size() > SumScorer::kMost) return scorer;
+    const Table& table = scorer->tables_[0];
+    const SumScorer::Sum sum{table.intercept, table.first, static_cast<std::uint16_t>(table.count),
+                             scorer->link_ == Normalization::kLogit, scorer->takes_rest_};
+    return std::make_shared<const SumScorer>(sum, table.coefficients, scorer);
   }
 
   LinearScorer(std::shared_ptr<const PmmlModel> model, const Binding& binding, const RegressionEvaluator& regression)
@@ -46,8 +89,6 @@ class LinearScorer final : public RowScorer {
     }
     one_value_ = one_value_ && guards_.empty() && tables_[0].contiguous && tables_[0].count > 0;
   }
-  [[nodiscard]] bool fits() const noexcept { return fits_; }
-
   void score(const FeatureRows& in, const ScoreRows& out, ScoreErrors& errors,
              ScoreScratch& scratch) const noexcept override {
     if (one_value_) return score_one_value(in, out);
