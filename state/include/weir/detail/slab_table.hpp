@@ -31,8 +31,11 @@ class SlabTable {
     }
   }
 
-  /// Room for one more without growing?
-  [[nodiscard]] bool full() const noexcept { return (size_ + 1) * 2 > slots_.size(); }
+  /// Room for one more without growing? A table that fits the caches is kept sparse: a search that ends at the first
+  /// slot is one the processor foresees.
+  [[nodiscard]] bool full() const noexcept {
+    return (size_ + 1) * (slots_.size() <= kSparseSlots ? 4 : 2) > slots_.size();
+  }
   void grow() { rehash(slots_.size() * 2); }
 
   /// Precondition: the key is not in the table. The entry is as Entry{} but for key, hash and occupied.
@@ -82,6 +85,12 @@ class SlabTable {
     if (slot.index != 0) __builtin_prefetch(&at(slot.index - 1));
   }
 
+  /// A guess what find() will give for some key of this hash, without a look at the entry; null: there is none.
+  [[nodiscard]] const Entry* guess(std::uint64_t hash) const noexcept {
+    const Slot slot = slots_[tag_of(hash) & mask_];
+    return slot.index == 0 ? nullptr : &at(slot.index - 1);
+  }
+
   /// Entries by index; indices run to end_index(), with gaps (`occupied` is false).
   [[nodiscard]] Entry& at(std::uint32_t index) const noexcept {
     return slabs_[index / kSlabEntries][index % kSlabEntries];
@@ -104,6 +113,7 @@ class SlabTable {
     std::uint32_t index = 0;  // of the entry, plus one; 0: free
   };
   static constexpr std::size_t kFirstSlots = 64;
+  static constexpr std::size_t kSparseSlots = 2048;
   static constexpr std::size_t kSlabEntries = 256;
 
   static std::uint32_t tag_of(std::uint64_t hash) noexcept { return static_cast<std::uint32_t>(hash >> 32); }
