@@ -111,6 +111,13 @@ class ValueTable final : public StateTable, public detail::ValueStateAccess<V> {
     for (const std::uint64_t hash : hashes) table_.warm_entry(hash);
   }
 
+  /// For memory to be asked for ahead: what is probably the resident value of a key with this hash. Another key's when
+  /// two share a place; null when there is none.
+  [[nodiscard]] const V* guess(std::uint64_t hash) const noexcept {
+    const Entry* entry = table_.guess(hash);
+    return entry == nullptr ? nullptr : &entry->value;
+  }
+
   /// Calls `visit(const K&, const V&)` for every key that has a value, resident or stored, in no order. It must not
   /// change the table.
   template <class Visitor>

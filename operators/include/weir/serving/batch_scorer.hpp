@@ -39,8 +39,9 @@ class BatchScorer {
   BatchScorer(Features<T> features, const ServeOptions& options) : features_(std::move(features)), options_(options) {}
 
   /// Scores records [first, first + count) of `in` and appends the results to `out`. slots[i] and versions[i] belong to
-  /// record first + i; no version: it is answered by the no-model policy. Records are moved from. Two clock reads and
-  /// one Scorer::score per version. The groups are valid until the next call.
+  /// record first + i; no version: it is answered by the no-model policy. Records are moved from. One Scorer::score per
+  /// version, and at most one clock read: versions so fast that it would count are timed together, about a microsecond
+  /// at a time. The groups are valid until the next call.
   std::span<const ScoredGroup> score(Batch<T>& in, std::size_t first, std::size_t count, ModelSlot* const* slots,
                                      ModelVersion* const* versions, const Clock& clock, Batch<Scored<T>>& out) {
     group(count, slots, versions);
@@ -128,8 +129,9 @@ class BatchScorer {
     failed_.resize(group_of_.size());
     double* numbers = out_numbers_.data();
     std::string* texts = out_texts_.data();
-    // The end of one group is the beginning of the next: one clock read per group.
     std::int64_t begin = groups_.size() > 1 ? clock.monotonic_ns() : 0;
+    std::size_t first = 1;  // of the groups that are timed together
+    std::uint64_t expected_ns = 0;
     for (std::size_t index = 1; index < groups_.size(); ++index) {
       ScoredGroup& group = groups_[index];
       group.numbers = numbers;
@@ -137,11 +139,31 @@ class BatchScorer {
       score_group(group, {numbers, texts, failed_.data() + group.first_row});
       numbers += std::size_t{group.rows} * group.version->number_outputs;
       texts += std::size_t{group.rows} * group.version->text_outputs;
+      expected_ns += std::uint64_t{group.rows} * group.version->expected_ns;
+      if (expected_ns < ModelVersion::kTimedAlone && index + 1 != groups_.size()) continue;
+      // The end of these groups is the beginning of the next: one clock read.
       const std::int64_t end = clock.monotonic_ns();
-      group.elapsed_ns = end - begin;
-      group.latency_ns = group.elapsed_ns / group.rows;
+      share_time(first, index + 1, end - begin);
       begin = end;
+      first = index + 1;
+      expected_ns = 0;
     }
+    count_failures();
+  }
+
+  // Groups [first, end) took `elapsed_ns` together: each of their records the same.
+  void share_time(std::size_t first, std::size_t end, std::int64_t elapsed_ns) noexcept {
+    std::int64_t rows = 0;
+    for (std::size_t index = first; index < end; ++index) rows += groups_[index].rows;
+    const std::int64_t each = elapsed_ns / rows;
+    const auto expected = static_cast<std::uint32_t>(std::min<std::int64_t>(each, ModelVersion::kTimedAlone));
+    for (std::size_t index = first; index < end; ++index) {
+      ScoredGroup& group = groups_[index];
+      group.latency_ns = each;
+      group.elapsed_ns = each * group.rows;
+      group.version->expected_ns = expected;
+    }
+    groups_[end - 1].elapsed_ns += elapsed_ns - each * rows;
   }
 
   void score_group(ScoredGroup& group, const ScoreRows& rows) {
@@ -149,13 +171,24 @@ class BatchScorer {
     const std::size_t text_columns = features_.schema().text_columns();
     const FeatureRows in{group.rows, numbers_.data() + group.first_row * number_columns, number_columns,
                          texts_.data() + group.first_row * text_columns, text_columns};
-    errors_.clear();
     group.version->scorer->score(in, rows, errors_, scratch_);
-    for (std::uint32_t row = 0; row < group.rows; ++row) group.failed += rows.failed[row] != 0 ? 1 : 0;
-    if (group.failed == 0) [[likely]]
+    if (errors_.count() == 0) [[likely]]
       return;
     for (const ScoreErrors::Entry& entry : errors_.entries())
       failures_.push_back({group.first_row + entry.row, entry.message});
+    errors_.clear();
+  }
+
+  void count_failures() noexcept {
+    const std::size_t rows = groups_[0].first_row;  // those that were scored come before
+    unsigned char any = 0;
+    for (std::size_t row = 0; row < rows; ++row) any |= failed_[row];
+    if (any == 0) [[likely]]
+      return;
+    for (std::size_t index = 1; index < groups_.size(); ++index) {
+      ScoredGroup& group = groups_[index];
+      for (std::uint32_t row = 0; row < group.rows; ++row) group.failed += failed_[group.first_row + row] != 0 ? 1 : 0;
+    }
   }
 
   void emit(Batch<T>& in, std::size_t first, std::size_t count, ModelSlot* const* slots, Batch<Scored<T>>& out) {

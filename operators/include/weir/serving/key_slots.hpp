@@ -1,7 +1,6 @@
 #pragma once
 /// KeySlots: finds what belongs to a key by its hash, once per record.
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
@@ -10,23 +9,30 @@
 
 namespace weir::serving {
 
-/// `Slot` has `key` and `hash`. Slots keep their address and are never removed. A lookup of a key seen lately costs one
-/// load and a comparison; others probe an open-addressed table. Keys of equal hash are told apart.
+/// `Slot` has `key` and `hash`. Slots keep their address and are never removed. A lookup costs two loads and two
+/// comparisons as a rule. Keys of equal hash are told apart.
 template <class Slot, class K>
 class KeySlots {
  public:
   KeySlots() : table_(kInitial) {}
 
   /// Null when there is none.
-  Slot* find(std::uint64_t hash, const K& key) noexcept {
-    Slot*& recent = recent_[(hash >> 40) % recent_.size()];
-    if (recent != nullptr && recent->hash == hash && recent->key == key) [[likely]]
-      return recent;
-    for (std::size_t at = place(hash); table_[at] != nullptr; at = (at + 1) & (table_.size() - 1)) {
-      if (table_[at]->hash == hash && table_[at]->key == key) return recent = table_[at];
+  Slot* find(std::uint64_t hash, const K& key) const noexcept {
+    for (std::size_t at = place(hash);; at = (at + 1) & (table_.size() - 1)) {
+      const Entry& entry = table_[at];
+      if (entry.slot == nullptr) return nullptr;
+      if (entry.hash == hash && entry.slot->key == key) [[likely]]
+        return entry.slot;
     }
+  }
+  /// A guess what find() will give, without a look at the slot: right unless keys share a hash.
+  [[nodiscard]] Slot* guess(std::uint64_t hash) const noexcept {
+    for (std::size_t at = place(hash); table_[at].slot != nullptr; at = (at + 1) & (table_.size() - 1))
+      if (table_[at].hash == hash) return table_[at].slot;
     return nullptr;
   }
+  /// Asks the processor for the memory that guess() reads.
+  void warm(std::uint64_t hash) const noexcept { __builtin_prefetch(&table_[place(hash)]); }
 
   /// Made of hash, key and `more`. Precondition: there is none yet.
   template <class... More>
@@ -42,22 +48,25 @@ class KeySlots {
   auto end() noexcept { return slots_.end(); }
 
  private:
-  static constexpr std::size_t kInitial = 64;
+  struct Entry {
+    std::uint64_t hash = 0;
+    Slot* slot = nullptr;
+  };
+  static constexpr std::size_t kInitial = 1024;  // so large that few keys hardly ever collide
 
   // The low bits decide the key group: on one task they differ little.
   [[nodiscard]] std::size_t place(std::uint64_t hash) const noexcept { return (hash >> 16) & (table_.size() - 1); }
   void insert(Slot& slot) {
     std::size_t at = place(slot.hash);
-    while (table_[at] != nullptr) at = (at + 1) & (table_.size() - 1);
-    table_[at] = &slot;
+    while (table_[at].slot != nullptr) at = (at + 1) & (table_.size() - 1);
+    table_[at] = {slot.hash, &slot};
   }
   void grow() {
-    table_.assign(2 * table_.size(), nullptr);
+    table_.assign(2 * table_.size(), Entry{});
     for (Slot& slot : slots_) insert(slot);
   }
 
-  std::array<Slot*, 256> recent_{};
-  std::vector<Slot*> table_;
+  std::vector<Entry> table_;
   std::deque<Slot> slots_;
 };
 

@@ -12,34 +12,39 @@
 #include <weir/operator.hpp>
 #include <weir/serving/model_loader.hpp>
 #include <weir/serving/serving_state.hpp>
+#include <weir/short_text.hpp>
 
 namespace weir::serving {
 
-/// A model that was accepted. Its address is stable while it lives.
-struct ModelVersion {
-  StoredVersion facts;
-  SharedBytes bytes;                     ///< null once they are in the blob store
+/// A model that was accepted. Its address is stable while it lives. What scoring reads comes first: a pair of cache
+/// lines, which processors fetch together.
+struct alignas(128) ModelVersion {
   std::shared_ptr<const Scorer> scorer;  ///< null while it is unloaded, or loaded again
-  std::shared_ptr<const Model> model;    ///< what the scorer was made of, on the task that loaded it
-  bool is_loading = false;               ///< again
-  std::uint64_t loaded_mark = 0;         ///< of the last batch before it was loaded: a new one counts as just used
   ModelId id;
   Metric* records_metric = nullptr;
   Metric* errors_metric = nullptr;
   std::uint32_t number_outputs = 0;
   std::uint32_t text_outputs = 0;
-  bool awaits_first_record = false;  ///< its entry in the swap log does not say yet which record was first
+
+  // Working memory of whoever scores a batch.
+  static constexpr std::uint32_t kTimedAlone = 1000;  ///< nanoseconds
+  std::uint64_t batch_mark = 0;
+  std::uint32_t group = 0;
+  std::uint32_t statistics_hint = 0;
+  std::uint32_t expected_ns = kTimedAlone;  ///< of one record, as last measured; at most kTimedAlone
+
+  bool awaits_first_record = false;    ///< its entry in the swap log does not say yet which record was first
+  bool is_loading = false;             ///< again
+  std::uint64_t loaded_mark = 0;       ///< of the last batch before it was loaded: a new one counts as just used
+  SharedBytes bytes;                   ///< null once they are in the blob store
+  std::shared_ptr<const Model> model;  ///< what the scorer was made of, on the task that loaded it
+  StoredVersion facts;
 
   void set_scorer(std::shared_ptr<const Scorer> loaded) {
     scorer = std::move(loaded);
     number_outputs = text_outputs = 0;
     for (const Field& output : scorer->outputs()) ++(output.type == FieldType::kNumber ? number_outputs : text_outputs);
   }
-
-  // Working memory of whoever scores a batch.
-  std::uint64_t batch_mark = 0;
-  std::uint32_t group = 0;
-  std::uint32_t statistics_hint = 0;
 };
 
 /// A model that is loading, or (event time) an order that waits for models that came before it.
@@ -52,11 +57,11 @@ struct PendingModel {
 };
 
 struct ModelSlot {
-  explicit ModelSlot(std::string text) : key_text(std::move(text)) {}
+  explicit ModelSlot(ShortText text) : key_text(std::move(text)) {}
   ModelSlot(const ModelSlot&) = delete;
   ModelSlot& operator=(const ModelSlot&) = delete;
 
-  std::string key_text;
+  ShortText key_text;
   ModelVersion* current = nullptr;  ///< what scores
   ModelVersion* chosen = nullptr;   ///< arrival: the same, but while the key is paused what would
   bool is_paused = false;

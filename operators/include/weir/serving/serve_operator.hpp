@@ -18,6 +18,7 @@
 #include <weir/operator.hpp>
 #include <weir/serving/batch_scorer.hpp>
 #include <weir/serving/held_records.hpp>
+#include <weir/serving/key_memory.hpp>
 #include <weir/serving/key_slots.hpp>
 #include <weir/serving/model_lifecycle.hpp>
 #include <weir/serving/serving_metrics.hpp>
@@ -34,10 +35,13 @@ class ServeOperator final : public Operator, public ServingView {
   static constexpr std::size_t kRecords = 0;
   static constexpr std::size_t kModels = 1;
 
-  struct Slot : ModelSlot {
-    Slot(std::uint64_t of_hash, const K& of_key) : ModelSlot(weir::key_text(of_key)), key(of_key), hash(of_hash) {}
+  struct SlotKey {
     K key;
     std::uint64_t hash;
+  };
+  // What finding and scoring read comes first: one cache line.
+  struct alignas(64) Slot : SlotKey, ModelSlot {
+    Slot(std::uint64_t of_hash, const K& of_key) : SlotKey{of_key, of_hash}, ModelSlot(weir::key_text(of_key)) {}
     std::size_t held = 0;
     HeldOrder first_held = kAfterHeld;  // no held record comes before it
     std::uint64_t next_held = 1;
@@ -191,6 +195,8 @@ class ServeOperator final : public Operator, public ServingView {
     std::size_t taken = 0;
     std::size_t unusable = 0;
     bool any_held = false;
+    if (slots_.size() >= KeyMemory<Slot, K>::kManyKeys)
+      memory_.warm(slots_, {&batch.hashes[first], count}, *statistics_);
     for (; taken < count; ++taken) {
       Slot& slot =
           slot_of(batch.hashes[first + taken], std::invoke(record_key_, std::as_const(batch.records[first + taken])));
@@ -460,6 +466,7 @@ class ServeOperator final : public Operator, public ServingView {
   OperatorContext* context_ = nullptr;
   std::function<void()> waker_;
   KeySlots<Slot, K> slots_;
+  KeyMemory<Slot, K> memory_;
   ValueTable<K, KeyModels>* models_ = nullptr;
   ValueTable<K, SwapLog>* swaps_ = nullptr;
   ValueTable<K, KeyStatistics>* statistics_ = nullptr;

@@ -26,6 +26,11 @@ class LatencyHistogram {
   }
   /// Adds what `other` has counted.
   void merge(const LatencyHistogram& other);
+  /// Asks the processor for the count of such a duration.
+  void warm(std::int64_t nanoseconds) const noexcept {
+    const std::uint32_t index = bucket_of(nanoseconds) - first_;
+    __builtin_prefetch(counts_.data() + (index < counts_.size() ? index : 0));
+  }
   /// The value below or at which a share of `quantile` (0 to 1) of all lies: the upper end of its bucket; 0 when empty.
   [[nodiscard]] std::int64_t quantile(double quantile) const noexcept;
   [[nodiscard]] std::uint64_t total() const noexcept;
@@ -51,7 +56,7 @@ class LatencyHistogram {
   std::vector<std::uint64_t> counts_;
 };
 
-struct VersionStatistics {
+struct alignas(64) VersionStatistics {
   ModelId model;
   Timestamp since = kMinTimestamp;  ///< wall-clock time of its first record
   Timestamp last_used = kMinTimestamp;
@@ -96,6 +101,15 @@ struct KeyStatistics {
     if (hint < versions.size() && versions[hint].model == model) [[likely]]
       return versions[hint];
     return find_or_add(model, hint, keep);
+  }
+  /// Asks the processor for the newest version's entry; once it is there, for its count of such a latency.
+  void warm() const noexcept {
+    if (versions.empty()) return;
+    __builtin_prefetch(&versions.back());
+    __builtin_prefetch(&versions.back().latency);
+  }
+  void warm_latency(std::int64_t nanoseconds) const noexcept {
+    if (!versions.empty()) versions.back().latency.warm(nanoseconds);
   }
   /// Adds what another counted of the same key, keeping at most `keep` versions: those used last.
   void merge(const KeyStatistics& other, std::size_t keep);
