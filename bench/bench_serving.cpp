@@ -169,7 +169,7 @@ int main(int argc, char** argv) {
         [&] { return score_keyed_by_weir(network.records, by_key, network_scorers); }},
        {"serving-100k-keys", "100,000 keys, 11 doubles; batches of 256; 1 thread",
         [&] { return serve_by_weir(many_keys, {.pmml = linear_pmml}); },
-        [&] { return linear_serving_limit(many_keys, linears[0]); }},
+        [&] { return linear_serving_limit(many_keys, linears[0]); }, 3},
        {"broadcast-p1", "16 keys, 11 doubles; 1 task on 1 worker",
         [&] { return serve_by_weir(broadcast, {.pmml = linear_pmml, .broadcast_tasks = 1}); },
         [&] { return linear_serving_limit(broadcast, linears[0]); }},

@@ -67,7 +67,8 @@ void print_heading(const std::string& title, const Options& options) {
 /// False, and said why on standard error, when the checksums differ.
 bool measure(const Pair& pair, const Options& options, Side& weir, Side& limit) {
   std::uint64_t expected = 0;
-  for (int repetition = -1; repetition < options.repetitions; ++repetition) {  // -1 warms up
+  const int repetitions = std::min(options.repetitions, pair.most_repetitions);
+  for (int repetition = -1; repetition < repetitions; ++repetition) {  // -1 warms up
     const Measured of_limit = pair.limit();
     const Measured of_weir = pair.weir();
     if (repetition == -1) expected = of_limit.checksum;

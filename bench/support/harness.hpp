@@ -27,6 +27,7 @@ struct Pair {
   std::string parameters;  ///< for people: sizes, keys, threads
   std::function<Measured()> weir;
   std::function<Measured()> limit;
+  int most_repetitions = 1'000;  ///< less where a run takes long to set up
 };
 
 /// A row made of two others: nanoseconds a record of pair `whole` beyond those of pair `part`, on either side.

@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 
 #include "bench/limits/limits.hpp"
 
@@ -42,7 +43,7 @@ Measured score_runs(std::uint64_t records, std::span<const Sample> samples, cons
     const std::size_t count = run_of(samples.subspan(next_sample, most));
     const std::span<const Sample> batch = samples.subspan(next_sample, count);
     for (std::size_t i = 0; i < count; ++i)
-      std::copy(batch[i].features.begin(), batch[i].features.end(), &features[i * kFeatures]);
+      std::memcpy(&features[i * kFeatures], batch[i].features.data(), sizeof batch[i].features);
     scorer_of(batch[0]).score({.rows = count, .numbers = features.data(), .number_columns = kFeatures},
                               {.numbers = scores.data(), .failed = failed.data()}, errors, scratch);
     for (std::size_t i = 0; i < count; ++i) checksum += served_fingerprint(batch[i], scores[i]);

@@ -77,6 +77,21 @@ TEST_F(Bench, ReportsWhatAPairTakesBeyondAnother) {
   EXPECT_EQ(json_text().find("unknown"), std::string::npos);
 }
 
+TEST_F(Bench, ReportsFiguresOfTheirOwn) {
+  const std::vector<Figures> figures{{"pause",
+                                      [] {
+                                        return std::vector<Figure>{{"pause-worst", "", 200, 50}};
+                                      }},
+                                     {"other", [] {
+                                        return std::vector<Figure>{{"other", "", 1, 1}};
+                                      }}};
+  Options options = options_of(1);
+  options.only = "pause";
+  EXPECT_EQ(run_pairs("t", options, {}, {}, figures), 0);
+  EXPECT_EQ(json_text(),
+            "[\n  {\"name\": \"pause-worst\", \"unit\": \"ns\", \"weir\": 200, \"limit\": 50, \"ratio\": 0.25}\n]\n");
+}
+
 TEST_F(Bench, RunsWhatIsAskedFor) {
   const Pair pair{"keyed sum", "", [] { return Measured{1, 1, 0}; }, [] { return Measured{1, 1, 0}; }};
   Options options = options_of(1);

@@ -89,6 +89,17 @@ std::vector<double> scores_of_pmml(const std::string& text, std::span<const Samp
   return scores;
 }
 
+TEST(ServingModels, NetworkGivesARowTheSameAloneAndInABatch) {
+  const auto samples = make_samples(300, 5);
+  const std::string text = mlp_pmml(6);
+  const auto together = scores_of_pmml(text, samples);
+  ASSERT_EQ(together.size(), samples.size());
+  const std::set<double> different(together.begin(), together.end());
+  EXPECT_GT(different.size(), 200U);
+  for (std::size_t i = 0; i < samples.size(); i += 50)
+    EXPECT_EQ(scores_of_pmml(text, std::span(samples).subspan(i, 1))[0], together[i]);
+}
+
 TEST(ServingModels, PmmlScoresLikeTheArrays) {
   const auto samples = make_samples(1000, 5);
   const LinearModel linear = make_linear(2);
