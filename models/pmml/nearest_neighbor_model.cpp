@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "models/pmml/comparison.hpp"
+#include "models/pmml/kernels/aligned.hpp"
 #include "models/pmml/kernels/kernels.hpp"
 
 namespace weir::pmml {
@@ -178,7 +179,7 @@ class NeighborEvaluator final : public Evaluator {
   }
 
   Neighbors model_;
-  std::vector<double> blocks_;  // of kBlock instances, field by field; empty where other distances are wanted
+  AlignedDoubles blocks_;  // of kBlock instances, field by field; empty where other distances are wanted
 };
 
 class NeighborCompiler {

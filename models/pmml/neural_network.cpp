@@ -4,6 +4,7 @@
 #include <array>
 #include <cmath>
 
+#include "models/pmml/kernels/aligned.hpp"
 #include "models/pmml/link_functions.hpp"
 #include "models/pmml/model_unit.hpp"
 
@@ -94,8 +95,8 @@ struct Layer {
   bool narrow = false;
   std::uint32_t input_first = 0;
   std::uint32_t inputs = 0;
-  std::vector<double> weights;
-  std::vector<double> biases;  ///< padded(count)
+  AlignedDoubles weights;
+  AlignedDoubles biases;  ///< padded(count)
   // Otherwise each neuron's connections, [starts[i], starts[i + 1]).
   std::vector<std::uint32_t> starts;
   std::vector<std::uint32_t> sources;
@@ -343,7 +344,7 @@ class NetworkCompiler {
     if (layer.sources.size() != std::size_t{layer.count} * previous_count_) return;
     const bool narrow = layer.count < 4 && previous_count_ >= kLane;
     const std::size_t input_step = narrow ? 1 : padded(layer.count), neuron_step = narrow ? padded(previous_count_) : 1;
-    std::vector<double> matrix(narrow ? neuron_step * layer.count : input_step * previous_count_, 0);
+    AlignedDoubles matrix(narrow ? neuron_step * layer.count : input_step * previous_count_, 0);
     std::vector<bool> seen(matrix.size(), false);
     for (std::uint32_t i = 0; i < layer.count; ++i) {
       for (std::uint32_t k = layer.starts[i]; k < layer.starts[i + 1]; ++k) {

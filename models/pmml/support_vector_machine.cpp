@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "models/pmml/kernels/aligned.hpp"
 #include "models/pmml/model_unit.hpp"
 #include "models/pmml/regression_model.hpp"
 
@@ -27,8 +28,8 @@ struct Machines {
   bool largest_wins = false;
   bool votes = false;
   std::vector<std::uint32_t> fields;
-  std::vector<double> vectors;  ///< field by field, each padded(count)
-  std::size_t count = 0;        ///< of vectors
+  AlignedDoubles vectors;  ///< field by field, each padded(count)
+  std::size_t count = 0;   ///< of vectors
   std::vector<Machine> machines;
   std::uint32_t kernels = 0;  ///< first of padded(count) slots
   std::uint32_t inputs = 0;   ///< first of as many slots as there are fields
@@ -238,7 +239,7 @@ class MachineCompiler {
   // From vector by vector to field by field.
   void transpose() {
     const std::size_t fields = model_.fields.size(), width = padded(model_.count);
-    std::vector<double> transposed(fields * width, 0);
+    AlignedDoubles transposed(fields * width, 0);
     for (std::size_t i = 0; i < model_.vectors.size(); ++i)
       transposed[i % fields * width + i / fields] = model_.vectors[i];
     model_.vectors = std::move(transposed);
