@@ -36,13 +36,14 @@ constexpr std::chrono::milliseconds kAcceptRetry{100};
 constexpr int kNiceness = 5;  // below the workers: two cores have nothing to spare
 
 Status check_limits(const HttpOptions& options) {
-  const std::array<std::pair<const char*, bool>, 8> limits = {{
+  const std::array<std::pair<const char*, bool>, 9> limits = {{
       {"max_body_bytes", options.max_body_bytes > 0},
       {"max_header_bytes", options.max_header_bytes > 0},
       {"max_connections", options.max_connections > 0},
       {"max_total_body_bytes", options.max_total_body_bytes > 0},
       {"request_timeout_ms", options.request_timeout_ms > 0},
       {"idle_timeout_ms", options.idle_timeout_ms > 0},
+      {"heartbeat_ms", options.heartbeat_ms > 0},
       {"stop_timeout_ms", options.stop_timeout_ms >= 0},
       {"max_body_bytes (more than max_total_body_bytes)", options.max_body_bytes <= options.max_total_body_bytes},
   }};
@@ -121,6 +122,8 @@ class HttpServer::Impl {
             load(live.connections_refused),
             load(live.requests),
             load(live.timeouts),
+            load(live.streams_open),
+            load(live.streams_dropped),
             load(live.responses[0]),
             load(live.responses[1]),
             load(live.responses[2]),

@@ -2,8 +2,8 @@
 /// HttpServer: HTTP/1.1 on one low-priority thread of its own, for control and queries, not for bulk data.
 ///
 /// Every size, time and count is bounded by HttpOptions; whatever a client sends, the answer is JSON or a closed
-/// connection, and never more than one request of a connection is in a handler. A response body is one string today;
-/// a streamed one (server-sent events) would be a further member of HttpResponse that the session asks for pieces.
+/// connection, and never more than one request of a connection is in a handler. A body is one string, or an HttpStream
+/// that the session asks for pieces, one at a time: what a client does not take waits in the stream.
 
 #include <cstdint>
 #include <memory>
@@ -21,6 +21,8 @@ struct HttpCounters {
   std::uint64_t connections_refused = 0;  ///< over max_connections
   std::uint64_t requests = 0;             ///< handed to a handler
   std::uint64_t timeouts = 0;             ///< 408, 504 and answers not taken in time
+  std::uint64_t streams_open = 0;         ///< answers that are streams, now
+  std::uint64_t streams_dropped = 0;      ///< of those, ended because the client took nothing for request_timeout_ms
   std::uint64_t responses_2xx = 0;
   std::uint64_t responses_3xx = 0;
   std::uint64_t responses_4xx = 0;

@@ -22,6 +22,7 @@
 #include <exception>
 #include <limits>
 #include <optional>
+#include <sstream>
 #include <utility>
 
 #include "engine/http/http_response.hpp"
@@ -54,9 +55,10 @@ constexpr std::array<char, 25> kContinue = {'H', 'T', 'T', 'P', '/', '1', '.', '
                                             'C', 'o', 'n', 't', 'i', 'n', 'u', 'e', '\r', '\n', '\r', '\n'};
 
 // kWaiting → kReceiving → kAnswering (in a handler) → kSending → kWaiting (kept alive) or kDraining → kClosed.
-// A refused request goes from kReceiving to kSending. Each stage has one timer. Any stage may go to kClosed; its
+// A refused request goes from kReceiving to kSending; an answer that is a stream from kAnswering to kStreaming, and at
+// its end to kDraining. Each stage has one timer. Any stage may go to kClosed; its
 // pending operations then return and do nothing.
-enum class Stage { kWaiting, kReceiving, kAnswering, kSending, kDraining, kClosed };
+enum class Stage { kWaiting, kReceiving, kAnswering, kSending, kStreaming, kDraining, kClosed };
 
 class SocketSession final : public Session, public std::enable_shared_from_this<SocketSession> {
  public:
@@ -67,6 +69,7 @@ class SocketSession final : public Session, public std::enable_shared_from_this<
   }
   ~SocketSession() override {
     release_body();
+    if (is_streaming_) --host_.counters.streams_open;
     host_.sessions.erase(this);
     if (is_turned_away_) --host_.turned_away;
     --host_.counters.connections_open;
@@ -95,6 +98,7 @@ class SocketSession final : public Session, public std::enable_shared_from_this<
   }
 
   void finish() override {
+    if (stage_ == Stage::kStreaming) return pump();
     if (stage_ != Stage::kAnswering && stage_ != Stage::kSending) close();
   }
 
@@ -254,7 +258,66 @@ class SocketSession final : public Session, public std::enable_shared_from_this<
     if (const std::string fault = response_fault(response); !fault.empty()) {
       response = error_response(500, "internal", handler_name() + " gave an answer that cannot be sent: " + fault);
     }
+    if (response.stream != nullptr && !is_head_) return stream(std::move(response));
     respond(std::move(response), may_keep_alive_);
+  }
+
+  // An answer whose end nobody knows: in chunks (HTTP/1.0: up to the end of the connection), and the connection's last.
+  void stream(HttpResponse response) {
+    stage_ = Stage::kStreaming;
+    stream_ = std::move(response.stream);
+    is_streaming_ = true;
+    ++host_.counters.streams_open;
+    ++host_.counters.responses[0];
+    beast::http::response<beast::http::empty_body> message(make_header(response));
+    message.keep_alive(false);
+    if (version_ > 10) message.chunked(true);
+    std::ostringstream header;
+    header << message.base();
+    stream_->start([mailbox = host_.mailbox, session = weak_from_this()] {
+      mailbox->post([session] {
+        if (const auto alive = session.lock(); alive && alive->stage_ == Stage::kStreaming) alive->pump();
+      });
+    });
+    // A client that goes shows as the end of its input; what else it may send is left to itself.
+    socket_.async_wait(tcp::socket::wait_read, [self = shared_from_this()](error_code error) {
+      if (self->stage_ != Stage::kStreaming) return;
+      if (error || self->socket_.available(error) == 0) self->close();
+    });
+    write(header.str());
+  }
+
+  // Sends what the stream has, when nothing is being sent.
+  void pump() {
+    if (is_writing_) return;
+    const std::string piece = stream_->take();
+    if (!piece.empty()) return write(chunk_of(piece));
+    if (stream_->has_ended() || host_.is_stopping) return end_stream();
+    arm(host_.options.heartbeat_ms);
+  }
+
+  void end_stream() {
+    stream_.reset();
+    write(version_ > 10 ? "0\r\n\r\n" : "");
+  }
+
+  [[nodiscard]] std::string chunk_of(const std::string& piece) const {
+    if (version_ < 11) return piece;
+    std::ostringstream size;
+    size << std::hex << piece.size();
+    return size.str() + "\r\n" + piece + "\r\n";
+  }
+
+  void write(std::string bytes) {
+    is_writing_ = true;
+    outgoing_ = std::move(bytes);
+    arm(host_.options.request_timeout_ms);
+    asio::async_write(socket_, asio::buffer(outgoing_), [self = shared_from_this()](error_code error, std::size_t) {
+      if (self->stage_ != Stage::kStreaming) return;
+      self->is_writing_ = false;
+      if (error) return self->close();
+      self->stream_ == nullptr ? self->sent(error, false) : self->pump();
+    });
   }
 
   void respond(HttpResponse response, bool keep_alive) {
@@ -268,25 +331,29 @@ class SocketSession final : public Session, public std::enable_shared_from_this<
                        });
   }
 
-  beast::http::message_generator make_message(HttpResponse response, bool keep_alive) const {
-    if (admission_.plain_errors) make_plain(response);
-    const auto status = static_cast<unsigned>(response.status);
-    const bool has_content = status != 204 && status != 304;
+  static bool has_content(const HttpResponse& response) { return response.status != 204 && response.status != 304; }
+
+  [[nodiscard]] beast::http::response_header<> make_header(const HttpResponse& response) const {
     beast::http::response_header<> header;
     header.version(version_);
-    header.result(status);
+    header.result(static_cast<unsigned>(response.status));
     header.set(beast::http::field::server, "weir");
     header.set(beast::http::field::cache_control, "no-store");
     header.set("X-Content-Type-Options", "nosniff");
-    if (has_content) header.set(beast::http::field::content_type, response.content_type);
+    if (has_content(response)) header.set(beast::http::field::content_type, response.content_type);
     for (const auto& [name, value] : response.headers) header.set(name, value);
-    if (is_head_ || !has_content) {
-      beast::http::response<beast::http::empty_body> message(std::move(header));
+    return header;
+  }
+
+  [[nodiscard]] beast::http::message_generator make_message(HttpResponse response, bool keep_alive) const {
+    if (admission_.plain_errors) make_plain(response);
+    if (is_head_ || !has_content(response)) {
+      beast::http::response<beast::http::empty_body> message(make_header(response));
       message.keep_alive(keep_alive);
-      if (has_content) message.content_length(response.body.size());
+      if (has_content(response) && response.stream == nullptr) message.content_length(response.body.size());
       return message;
     }
-    beast::http::response<beast::http::string_body> message(std::move(header), std::move(response.body));
+    beast::http::response<beast::http::string_body> message(make_header(response), std::move(response.body));
     message.keep_alive(keep_alive);
     message.content_length(message.body().size());
     return message;
@@ -333,6 +400,10 @@ class SocketSession final : public Session, public std::enable_shared_from_this<
         return respond(error_response(504, "deadline_exceeded", handler_name() + " gave no reply within " + bound),
                        may_keep_alive_);
       }
+      case Stage::kStreaming:
+        if (!is_writing_) return write(chunk_of(stream_->heartbeat()));
+        if (stream_ != nullptr) ++host_.counters.streams_dropped;
+        [[fallthrough]];
       case Stage::kSending: ++host_.counters.timeouts; return close();
       case Stage::kWaiting:
       case Stage::kDraining:
@@ -342,6 +413,7 @@ class SocketSession final : public Session, public std::enable_shared_from_this<
 
   void close() {
     stage_ = Stage::kClosed;
+    stream_.reset();
     ++timer_number_;
     timer_.cancel();
     error_code error;
@@ -362,7 +434,9 @@ class SocketSession final : public Session, public std::enable_shared_from_this<
   asio::steady_timer timer_;
   beast::flat_buffer buffer_;  // read ahead: bounded, so a client that pipelines is not read further
   std::optional<Parser> parser_;
-  Admission admission_;  // of the current request
+  Admission admission_;                 // of the current request
+  std::shared_ptr<HttpStream> stream_;  // while streaming; null when its end is being sent
+  std::string outgoing_;                // a piece of it, while is_writing_
   Stage stage_ = Stage::kWaiting;
   std::uint64_t request_number_ = 0;
   std::uint64_t timer_number_ = 0;
@@ -372,6 +446,8 @@ class SocketSession final : public Session, public std::enable_shared_from_this<
   bool may_keep_alive_ = false;
   bool has_timed_out_ = false;
   bool is_turned_away_ = false;
+  bool is_streaming_ = false;  // the session's last answer is a stream
+  bool is_writing_ = false;
 };
 
 }  // namespace

@@ -42,6 +42,8 @@ struct LiveCounters {
   std::atomic<std::uint64_t> connections_refused = 0;
   std::atomic<std::uint64_t> requests = 0;
   std::atomic<std::uint64_t> timeouts = 0;
+  std::atomic<std::uint64_t> streams_open = 0;
+  std::atomic<std::uint64_t> streams_dropped = 0;
   std::atomic<std::uint64_t> responses[4] = {};  // 2xx, 3xx, 4xx, 5xx
 };
 

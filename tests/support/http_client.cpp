@@ -7,6 +7,7 @@
 #include <boost/asio/write.hpp>
 #include <boost/beast/core/buffers_to_string.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
+#include <boost/beast/http/buffer_body.hpp>
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/read.hpp>
 #include <boost/beast/http/string_body.hpp>
@@ -78,6 +79,45 @@ class HttpClient::Impl {
     return reply;
   }
 
+  Result<HttpClientReply> open_stream(std::string_view target, Headers headers) {
+    headers.emplace("Host", "localhost");
+    if (!token_.empty()) headers.emplace("Authorization", "Bearer " + token_);
+    std::string message = "GET " + std::string(target) + " HTTP/1.1\r\n";
+    for (const auto& [name, value] : headers) message.append(name).append(": ").append(value).append("\r\n");
+    WEIR_RETURN_IF_ERROR(connect());
+    WEIR_RETURN_IF_ERROR(send(message + "\r\n"));
+    stream_.emplace();
+    stream_->body_limit(boost::none);
+    came_.clear();
+    WEIR_RETURN_IF_ERROR(run("read header", [&](auto done) {
+      beast::http::async_read_header(socket_, buffer_, *stream_,
+                                     [done](error_code failed, std::size_t) { done(failed); });
+    }));
+    HttpClientReply reply;
+    reply.status = static_cast<int>(stream_->get().result_int());
+    for (const auto& field : stream_->get())
+      reply.headers[lower_case(field.name_string())] = std::string(field.value());
+    if (reply.status == 200) return reply;
+    WEIR_ASSIGN_OR_RETURN(reply.body, read_to_end());
+    return reply;
+  }
+
+  Result<std::string> read_until(std::string_view text) {
+    std::size_t found = 0;
+    while ((found = came_.find(text)) == std::string::npos) {
+      if (stream_->is_done()) return Status::failed_precondition("the answer ended after: " + came_);
+      WEIR_RETURN_IF_ERROR(read_piece());
+    }
+    std::string part = came_.substr(0, found + text.size());
+    came_.erase(0, part.size());
+    return part;
+  }
+
+  Result<std::string> read_to_end() {
+    while (!stream_->is_done()) WEIR_RETURN_IF_ERROR(read_piece());
+    return std::exchange(came_, {});
+  }
+
   Result<HttpClientReply> request(std::string_view method, std::string_view target, std::string_view body,
                                   Headers headers) {
     headers.emplace("Host", "localhost");
@@ -127,6 +167,19 @@ class HttpClient::Impl {
   }
 
  private:
+  Status read_piece() {
+    std::string piece(4096, '\0');
+    stream_->get().body().data = piece.data();
+    stream_->get().body().size = piece.size();
+    WEIR_RETURN_IF_ERROR(run("read stream", [&](auto done) {
+      beast::http::async_read_some(socket_, buffer_, *stream_, [done](error_code failed, std::size_t) {
+        done(failed == beast::http::error::need_buffer ? error_code() : failed);
+      });
+    }));
+    came_.append(piece, 0, piece.size() - stream_->get().body().size);
+    return {};
+  }
+
   // Starts an operation that calls done(error) and runs it to its end, for at most kPatience.
   template <class Start>
   Status run(const std::string& what, const Start& start) {
@@ -148,6 +201,8 @@ class HttpClient::Impl {
   asio::io_context context_{1};
   tcp::socket socket_{context_};
   beast::flat_buffer buffer_;
+  std::optional<beast::http::response_parser<beast::http::buffer_body>> stream_;
+  std::string came_;  // of the stream, not yet given away
   bool is_usable_ = true;
 };
 
@@ -171,6 +226,11 @@ std::string HttpClient::wait_for(std::string_view target, std::string_view text)
   }
   return last;
 }
+Result<HttpClientReply> HttpClient::open_stream(std::string_view target, const Headers& headers) {
+  return impl_->open_stream(target, headers);
+}
+Result<std::string> HttpClient::read_until(std::string_view text) { return impl_->read_until(text); }
+Result<std::string> HttpClient::read_to_end() { return impl_->read_to_end(); }
 Status HttpClient::connect() { return impl_->connect(); }
 Status HttpClient::send(std::string_view bytes) { return impl_->send(bytes); }
 Result<HttpClientReply> HttpClient::read_reply(bool is_head) { return impl_->read_reply(is_head); }

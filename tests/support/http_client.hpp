@@ -50,6 +50,15 @@ class HttpClient {
   /// are sure to come.
   std::string wait_for(std::string_view target, std::string_view text);
 
+  // Answers that go on (server-sent events). One at a time, on a connection of its own.
+
+  /// GET; the reply has no body, unless its status is an error.
+  Result<HttpClientReply> open_stream(std::string_view target, const Headers& headers = {});
+  /// What came since the last call, up to the end of `text`.
+  Result<std::string> read_until(std::string_view text);
+  /// What came since the last call, up to the end of the answer.
+  Result<std::string> read_to_end();
+
   // Byte by byte, for tests of the protocol itself.
 
   Status connect();

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -34,7 +35,10 @@ struct HttpOptions {
   /// closed).
   std::int64_t request_timeout_ms = 30'000;
   std::int64_t idle_timeout_ms = 60'000;  ///< of a kept-alive connection between requests; then it is closed
-  std::int64_t stop_timeout_ms = 2'000;   ///< that requests in a handler get at a stop; then they are answered 503
+  std::int64_t heartbeat_ms = 15'000;     ///< of a stream that has nothing to say; then a few bytes are sent
+  /// Clients that may follow events (GET /v1/events) at once, of max_connections; further ones are answered with 503.
+  std::size_t max_event_streams = 32;
+  std::int64_t stop_timeout_ms = 2'000;  ///< that requests in a handler get at a stop; then they are answered 503
 };
 
 struct HttpRequest {
@@ -53,18 +57,38 @@ struct HttpRequest {
   }
 };
 
+/// A body that goes on for as long as the client stays (server-sent events). Pieces are asked for when the client has
+/// taken the one before: what it does not take waits here, within a bound of the stream's own. All calls come on the
+/// HTTP thread, one at a time, and must not block. A client that takes nothing for HttpOptions::request_timeout_ms is
+/// sent away. The stream is destroyed when either side ends.
+class HttpStream {
+ public:
+  virtual ~HttpStream() = default;
+  /// Once, at first. `wake` may be called at any time, from any thread, also when the client is gone: take() is then
+  /// called again.
+  virtual void start(std::function<void()> wake) = 0;
+  /// The next piece, at most some 100 KiB; empty: nothing until `wake` is called.
+  virtual std::string take() = 0;
+  /// Asked after an empty piece. True: there will be no more.
+  [[nodiscard]] virtual bool has_ended() const = 0;
+  /// What to send when there was nothing else for HttpOptions::heartbeat_ms. Not empty.
+  virtual std::string heartbeat() = 0;
+};
+
 struct HttpResponse {
   int status = 200;
   std::string content_type = "application/json";
-  std::string body;
+  std::string body = {};
   /// Further headers (`Retry-After`, `Location`). One that would split the message, or that the server itself sets
   /// (Content-Type, Content-Length, Connection, ...), makes the answer a 500.
-  std::map<std::string, std::string> headers;
+  std::map<std::string, std::string> headers = {};
   /// Of an answer made by error(): the message alone, for routes with plain_errors.
   std::string error_message = {};
+  /// Set: instead of `body`. The connection ends with it.
+  std::shared_ptr<HttpStream> stream = nullptr;
 
   static HttpResponse json(std::string body, int status = 200) {
-    return {status, "application/json", std::move(body), {}, {}};
+    return {.status = status, .content_type = "application/json", .body = std::move(body)};
   }
   /// `{"error": {"code": ..., "message": ...}}` with the HTTP status that fits the code: not_found 404,
   /// invalid_argument 400, already_exists and failed_precondition 409, resource_exhausted 429, unavailable 503 with
