@@ -297,7 +297,26 @@ void take_checkpoint(Job::Impl& job, const HttpReply& reply) {
   });
 }
 
+// GET /v1/events
+HttpResponse follow_events(Job::Impl& job, const HttpRequest& request) {
+  EventFilter filter;
+  filter.type = request.query_or("type", "");
+  filter.uid = request.query_or("uid", "");
+  if (const auto key = request.query.find("key"); key != request.query.end()) filter.key = key->second;
+  filter.prefix = request.query_or("prefix", "");
+  return event_stream(job, request, std::move(filter));
+}
+
 }  // namespace
+
+HttpResponse event_stream(JobControl& control, const HttpRequest& request, EventFilter filter) {
+  const auto last = request.headers.find("last-event-id");
+  const bool goes_on = last != request.headers.end() && !last->second.empty();
+  Result<std::shared_ptr<HttpStream>> stream =
+      control.follow_events(std::move(filter), goes_on ? last->second : request.query_or("after", ""));
+  if (!stream) return HttpResponse::error(stream.status());
+  return {.content_type = "text/event-stream", .stream = std::move(stream).value()};
+}
 
 std::vector<HttpRoute> engine_routes(Job::Impl& job) {
   std::vector<HttpRoute> routes;
@@ -318,6 +337,7 @@ std::vector<HttpRoute> engine_routes(Job::Impl& job) {
         return HttpResponse{200, std::string(http::kMetricsContentType), job.metrics(), {}};
       }));
   add("GET", "/v1/pipeline", answer([&job](const HttpRequest&) { return HttpResponse::json(job.pipeline_json()); }));
+  add("GET", "/v1/events", answer([&job](const HttpRequest& request) { return follow_events(job, request); }));
   add("GET", "/v1/checkpoints", answer([&job](const HttpRequest&) { return checkpoints(job); }));
   add("POST", "/v1/checkpoints", [&job](const HttpRequest&, const HttpReply& reply) { take_checkpoint(job, reply); });
   add("POST", "/v1/stop", [&job](const HttpRequest& request, const HttpReply& reply) { stop(job, request, reply); });

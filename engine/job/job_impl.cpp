@@ -2,14 +2,27 @@
 
 #include <pthread.h>
 
+#include <weir/json.hpp>
 #include <weir/log.hpp>
 
 #include <algorithm>
+#include <charconv>
 #include <set>
 
 #include "engine/job/restore_rules.hpp"
 
 namespace weir {
+
+namespace {
+
+// Ids of events begin with it, so that those of another start of the process are told apart.
+std::string epoch_text(Timestamp now) {
+  char digits[24];
+  const auto end = std::to_chars(digits, digits + sizeof digits, now.time_since_epoch().count(), 36).ptr;
+  return {digits, end};
+}
+
+}  // namespace
 
 Job::Impl::Impl(LogicalGraph graph, graph::Plan plan, JobOptions options)
     : graph_(std::move(graph)), plan_(std::move(plan)), options_(std::move(options)) {
@@ -34,12 +47,38 @@ Job::Impl::~Impl() {
 }
 
 void Job::Impl::set_state(JobStatus::State state, Status fault) {
+  const std::string reason = fault.is_ok() ? std::string() : fault.to_string();
   {
     const std::lock_guard lock(mutex_);
-    state_ = state == JobStatus::State::kRunning && stop_requested_ ? JobStatus::State::kStopping : state;
+    state = state == JobStatus::State::kRunning && stop_requested_ ? JobStatus::State::kStopping : state;
+    state_ = state;
     if (!fault.is_ok()) fault_ = std::move(fault);
   }
+  tell(state, reason);
   changed_.notify_all();
+}
+
+// To those who follow the job's events. After the last state none comes.
+void Job::Impl::tell(JobStatus::State state, const std::string& reason) {
+  if (!events_) return;
+  JsonWriter json;
+  json.begin_object();
+  json.key("job");
+  json.string(options_.name);
+  json.key("state");
+  json.string(to_string(state));
+  if (!reason.empty()) {
+    json.key("reason");
+    json.string(reason);
+  }
+  json.end_object();
+  events_->publish({"job", {}, {}, json.take()});
+  using State = JobStatus::State;
+  if (state == State::kFinished || state == State::kStopped || state == State::kFailed) events_->close();
+}
+
+Result<std::shared_ptr<HttpStream>> Job::Impl::follow_events(EventFilter filter, const std::string& after) {
+  return events_->subscribe(std::move(filter), after);  // who asks came over HTTP
 }
 
 JobStatus::State Job::Impl::state() const {
@@ -72,6 +111,10 @@ Status Job::Impl::start() {
 
 Status Job::Impl::start_http() {
   if (!options_.http) return {};
+  EventHub::Options events;
+  events.max_subscribers = options_.http->max_event_streams;
+  events.epoch = epoch_text(system_clock().now());
+  events_ = std::make_unique<EventHub>(std::move(events));
   std::vector<HttpRoute> routes = engine_routes(*this);
   std::set<std::pair<std::string, std::string>> known;
   for (const HttpRoute& route : routes) known.emplace(route.method, route.pattern);
@@ -135,6 +178,7 @@ Status Job::Impl::begin_attempt() {
   setup.listener = attempt.coordinator.get();
   setup.clock = &system_clock();
   setup.executor = executor_.get();
+  setup.events = events_.get();
   attempt.execution = std::make_unique<runtime::Execution>(setup);
   attempt.coordinator->attach(*attempt.execution);
   const std::uint32_t workers =
@@ -211,10 +255,8 @@ bool Job::Impl::restart_after(Status fault) {
       changed_.wait_for(lock, backoff, [this] { return abandoned_ || stop_requested_; });
       if (abandoned_) return false;
       if (stop_requested_) {
-        state_ = JobStatus::State::kFailed;
-        fault_ = fault;
         lock.unlock();
-        changed_.notify_all();
+        set_state(JobStatus::State::kFailed, fault);
         return false;
       }
       ++restarts_;
@@ -246,6 +288,7 @@ void Job::Impl::request_stop(bool drain) {
     stop_requested_ = true;
     if (state_ == JobStatus::State::kRunning) state_ = JobStatus::State::kStopping;
   }
+  tell(JobStatus::State::kStopping, {});
   changed_.notify_all();
   const std::shared_lock lock(attempt_mutex_);
   if (attempt_.coordinator) attempt_.coordinator->request_stop(drain);

@@ -15,6 +15,7 @@
 #include "engine/checkpoint/coordinator.hpp"
 #include "engine/graph/plan.hpp"
 #include "engine/http/http_server.hpp"
+#include "engine/job/event_hub.hpp"
 #include "engine/runtime/execution.hpp"
 #include "engine/runtime/thread_pool.hpp"
 
@@ -45,6 +46,7 @@ class Job::Impl final : public JobControl {
   [[nodiscard]] const std::string& directory() const override { return directory_; }
   [[nodiscard]] bool is_running() const override { return state() == JobStatus::State::kRunning; }
   [[nodiscard]] Executor& executor() override { return *executor_; }
+  Result<std::shared_ptr<HttpStream>> follow_events(EventFilter filter, const std::string& after) override;
   Metric& metric(std::string_view uid, std::string_view name, const MetricInfo& info) override {
     return metrics_.metric(name, std::string(uid), 0, info);
   }
@@ -69,6 +71,7 @@ class Job::Impl final : public JobControl {
   void control_loop();
   bool restart_after(Status fault);
   void set_state(JobStatus::State state, Status fault = {});
+  void tell(JobStatus::State state, const std::string& reason);
   Status start_http();
 
   LogicalGraph graph_;
@@ -77,6 +80,7 @@ class Job::Impl final : public JobControl {
   std::string directory_;
   runtime::MetricsRegistry metrics_;
   std::unique_ptr<runtime::ThreadPool> executor_;
+  std::unique_ptr<EventHub> events_;  // null without HTTP
   std::unique_ptr<CheckpointStore> store_;
   std::unique_ptr<http::HttpServer> http_;
   std::thread control_;

@@ -119,6 +119,11 @@ std::string Job::Impl::metrics() const {
     text.sample_count("weir_http_requests_total", {}, http.requests);
     text.family("weir_http_connections_open", "connections now", MetricType::kGauge);
     text.sample_count("weir_http_connections_open", {}, http.connections_open);
+    text.family("weir_http_streams_open", "answers that go on, now", MetricType::kGauge);
+    text.sample_count("weir_http_streams_open", {}, http.streams_open);
+    text.family("weir_http_streams_dropped_total", "streams ended because the client did not keep up",
+                MetricType::kCounter);
+    text.sample_count("weir_http_streams_dropped_total", {}, http.streams_dropped + events_->dropped());
   }
   return text.text();
 }

@@ -44,6 +44,7 @@ class Execution final : public TaskHost {
     ExecutionListener* listener = nullptr;
     const Clock* clock = nullptr;
     Executor* executor = nullptr;
+    EventSink* events = nullptr;  // null: nobody can follow
   };
   explicit Execution(Setup setup);
   ~Execution() override;
@@ -82,6 +83,7 @@ class Execution final : public TaskHost {
                            const MetricInfo& info) override;
   [[nodiscard]] const Clock& clock() const override { return *setup_.clock; }
   [[nodiscard]] Executor& executor() override { return *setup_.executor; }
+  [[nodiscard]] EventSink* events() noexcept override { return setup_.events; }
 
  private:
   void build_tasks();

@@ -58,6 +58,7 @@ class StageContext final : public OperatorContext {
   [[nodiscard]] std::optional<std::size_t> side_output(std::string_view name) const noexcept override;
   Metric& metric(std::string_view name) override;
   Metric& described_metric(std::string_view name, const MetricInfo& info) override;
+  [[nodiscard]] EventSink* events() noexcept override { return host_.events(); }
   void request_barrier() override { host_.request_barrier(); }
   std::shared_ptr<void> shared(const std::function<std::shared_ptr<void>()>& make) override {
     return host_.shared(uid(), make);

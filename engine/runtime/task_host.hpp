@@ -49,6 +49,7 @@ class TaskHost {
   }
   [[nodiscard]] virtual const Clock& clock() const = 0;
   [[nodiscard]] virtual Executor& executor() = 0;
+  [[nodiscard]] virtual EventSink* events() noexcept { return nullptr; }
 };
 
 }  // namespace weir::runtime

@@ -3,15 +3,27 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
 #include <weir/executor.hpp>
 #include <weir/hash.hpp>
+#include <weir/http.hpp>
 #include <weir/operator.hpp>
+#include <weir/result.hpp>
 #include <weir/status.hpp>
 
 namespace weir {
+
+/// Which events of a job: those that agree with all that is set.
+struct EventFilter {
+  std::string type{};
+  std::string uid{};
+  std::optional<std::string> key{};
+  std::string prefix{};  ///< of the key
+};
 
 class JobControl {
  public:
@@ -34,6 +46,10 @@ class JobControl {
   [[nodiscard]] virtual bool is_running() const = 0;
   /// The job's background threads, for what handlers must not do themselves. Outlives all handlers.
   [[nodiscard]] virtual Executor& executor() = 0;
+  /// Server-sent events: what is published (weir/event_sink.hpp) from now on; what came after the event with the id
+  /// `after`, as far as it is still kept; with "0" all that is kept. kUnavailable: too many follow, or the job has
+  /// ended.
+  virtual Result<std::shared_ptr<HttpStream>> follow_events(EventFilter filter, const std::string& after) = 0;
   /// A metric of operator `uid` as OperatorContext::described_metric() gives it, shown as that of task 0, for what is
   /// done for the operator outside of its tasks. Its names must be others than those of the tasks; one writer at a
   /// time.
@@ -47,5 +63,9 @@ class JobControl {
                : owner_of_key_group(key_group_of(key_hash, max_parallelism()), parallelism, max_parallelism());
   }
 };
+
+/// The answer to a request to follow events: `text/event-stream`, from after the header `Last-Event-ID` or the query's
+/// `after` on (the header goes first: a client that connects again sends both).
+HttpResponse event_stream(JobControl& control, const HttpRequest& request, EventFilter filter);
 
 }  // namespace weir

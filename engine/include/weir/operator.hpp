@@ -25,6 +25,7 @@
 #include <vector>
 
 #include <weir/batch.hpp>
+#include <weir/event_sink.hpp>
 #include <weir/executor.hpp>
 #include <weir/hash.hpp>
 #include <weir/state_table.hpp>
@@ -190,6 +191,8 @@ class OperatorContext {
   Metric& metric(std::string_view name, std::string_view label, std::string_view value) {
     return described_metric(name, {.help = {}, .labels = {{std::string(label), std::string(value)}}});
   }
+  /// Where to tell what happens to those who follow the job's events; null when nobody can (no HTTP server).
+  [[nodiscard]] virtual EventSink* events() noexcept { return nullptr; }
   /// Asks for a barrier soon, though no checkpoint may be due: Operator::on_barrier() is then called on all tasks of
   /// the job, at the same cut of its streams. Requests made before that cut share one barrier. Any thread. Nothing
   /// happens where nobody makes barriers (an operator alone in a test).
