@@ -4,6 +4,7 @@
 #include <utility>
 
 #include <weir/blob_store.hpp>
+#include <weir/json.hpp>
 
 #include "operators/serving/serving_log.hpp"
 
@@ -419,6 +420,7 @@ void ModelLifecycle::enter(ModelSlot& slot, StoredVersion& facts, ModelState sta
   log_event(context_->uid(), event);
   if (options_.on_event) options_.on_event(event);
   if (collects_events_) events_.push_back(event);
+  if (EventSink* const sink = context_->events()) sink->publish({"model", context_->uid(), event.key, to_json(event)});
 }
 
 void ModelLifecycle::refuse(ModelSlot& slot, StoredVersion facts, std::string reason) {

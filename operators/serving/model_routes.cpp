@@ -174,6 +174,13 @@ std::vector<HttpRoute> model_routes(const std::string& uid, JobControl& control)
   std::vector<HttpRoute> routes = inference::inference_routes(registry, control);
   routes.push_back({"GET", "/v1/models", list, 1});
   routes.push_back({"GET", "/v1/models/{key}", show, 1});
+  routes.push_back({"GET", "/v1/models/{key}/events",
+                    [&control](const HttpRequest& request, const HttpReply& reply) {
+                      EventFilter filter{.type = "model", .uid = request.query_or("uid", "")};
+                      filter.key = request.captures.at(0);
+                      reply(event_stream(control, request, std::move(filter)));
+                    },
+                    1});
   routes.push_back({"GET", "/v1/models/{key}/{version}", show, 1});
   routes.push_back({"GET", "/v1/audit/{key}", ask, 1});
   return routes;
