@@ -136,6 +136,47 @@ TEST_F(JobModels, ARefusedModelComesWithItsReason) {
   EXPECT_EQ(publish_and_follow(foreign).fate, Fate::kRefused);
 }
 
+TEST_F(JobModels, EventsTellWhatIsThereAndThenEachChange) {
+  ASSERT_EQ(publish_and_follow(publication("spring.pmml", "1")).fate, Fate::kAccepted);
+  std::vector<std::string> told;
+  const auto followed = follow_events(
+      *client_, "press",
+      [&](const ModelLine& line) {
+        EXPECT_EQ(line.uid, "risk");
+        EXPECT_EQ(line.key, "press/1");
+        told.push_back(std::to_string(line.version) + " " + line.state);
+        if (told.size() == 1) {
+          EXPECT_EQ(publish_and_follow(publication("summer.pmml", "2")).fate, Fate::kAccepted);
+        }
+        return told.size() < 5;
+      },
+      [] { return false; });
+  EXPECT_TRUE(followed.is_ok()) << followed.to_string();
+  EXPECT_EQ(told, (std::vector<std::string>{"1 current", "2 received", "2 ready", "1 retired", "2 current"}));
+  JobClient stranger = *JobClient::make("127.0.0.1:" + std::to_string(job_->http_port()), "");
+  const auto refused = follow_events(
+      stranger, "", [](const ModelLine&) { return true; }, [] { return true; });
+  EXPECT_NE(refused.message().find("401"), std::string::npos) << "no use in trying again";
+  int tries = 0;
+  JobClient nobody = *JobClient::make("127.0.0.1:1", "");
+  EXPECT_FALSE(follow_events(
+                   nobody, "", [](const ModelLine&) { return true; }, [&] { return ++tries < 3; })
+                   .is_ok());
+  EXPECT_EQ(tries, 3);
+  // The end of the job is the end.
+  bool is_first = true;
+  std::thread stopper;
+  const auto ended = follow_events(
+      *client_, "",
+      [&](const ModelLine&) {
+        if (std::exchange(is_first, false)) stopper = std::thread([this] { EXPECT_TRUE(job_->stop().is_ok()); });
+        return true;
+      },
+      [] { return false; });
+  stopper.join();
+  EXPECT_TRUE(ended.is_ok()) << ended.to_string();
+}
+
 TEST_F(JobModels, SaysWhatTheJobSaid) {
   Publication unknown = publication("spring.pmml", "x");
   unknown.private_key_file.clear();

@@ -4,6 +4,7 @@
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/core/tcp_stream.hpp>
+#include <boost/beast/http/buffer_body.hpp>
 #include <boost/beast/http/message.hpp>
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/read.hpp>
@@ -26,6 +27,8 @@ using weir::Status;
 
 constexpr std::chrono::seconds kPatience{120};
 constexpr std::uint64_t kMostAnswerBytes = std::uint64_t{64} << 20;
+constexpr std::size_t kMostErrorBytes = std::size_t{64} << 10;
+constexpr std::size_t kPieceBytes = std::size_t{16} << 10;
 
 // The job's own words, when it said any.
 Status status_of(const JobReply& reply, const std::string& what) {
@@ -41,6 +44,19 @@ Status status_of(const JobReply& reply, const std::string& what) {
   if (reply.status == 404) return Status::not_found(what + ": " + message);
   if (reply.status == 503) return Status::unavailable(what + ": " + message);
   return Status::failed_precondition(what + ": " + message);
+}
+
+http::request<http::string_body> make_request(std::string_view method, const std::string& target,
+                                              const std::string& host, const std::string& port,
+                                              const std::string& token) {
+  http::request<http::string_body> request;
+  request.method_string({method.data(), method.size()});
+  request.target(target);
+  request.version(11);
+  request.set(http::field::host, host.find(':') == std::string::npos ? host + ":" + port : "[" + host + "]:" + port);
+  request.set(http::field::connection, "close");
+  if (!token.empty()) request.set(http::field::authorization, "Bearer " + token);
+  return request;
 }
 
 }  // namespace
@@ -94,15 +110,8 @@ Result<JobReply> JobClient::request(std::string_view method, const std::string& 
   asio::io_context io;
   beast::tcp_stream stream(io);
   stream.expires_after(kPatience);
-  http::request<http::string_body> request;
-  request.method_string({method.data(), method.size()});
-  request.target(target);
-  request.version(11);
-  request.set(http::field::host,
-              host_.find(':') == std::string::npos ? host_ + ":" + port_ : "[" + host_ + "]:" + port_);
+  http::request<http::string_body> request = make_request(method, target, host_, port_, token_);
   request.set(http::field::content_type, "application/octet-stream");
-  request.set(http::field::connection, "close");
-  if (!token_.empty()) request.set(http::field::authorization, "Bearer " + token_);
   request.body() = std::move(body);
   request.prepare_payload();
   beast::flat_buffer buffer;
@@ -137,6 +146,53 @@ Result<JobReply> JobClient::ask(std::string_view method, const std::string& targ
   WEIR_ASSIGN_OR_RETURN(JobReply reply, request(method, target, std::move(body)));
   if (reply.status < 200 || reply.status > 299) return status_of(reply, std::string(method) + " " + target);
   return reply;
+}
+
+weir::Status JobClient::stream(const std::string& target, const std::string& last_event_id,
+                               const std::function<bool()>& started,
+                               const std::function<bool(std::string_view)>& take) {
+  const std::string what = "GET " + target + " of " + host_ + ":" + port_;
+  asio::io_context io;
+  beast::tcp_stream stream(io);
+  // One step at a time, each with its own patience.
+  const auto run = [&](const auto& begin) {
+    error_code outcome;
+    stream.expires_after(kPatience);
+    io.restart();
+    begin([&outcome](error_code error, const auto&...) { outcome = error; });
+    io.run();
+    return outcome;
+  };
+  const auto failed = [&](error_code error) {
+    if (error == beast::error::timeout) return Status::deadline_exceeded(what + ": nothing came for two minutes");
+    return Status::io_error(what + ": " + error.message());
+  };
+  error_code error;
+  asio::ip::tcp::resolver resolver(io);
+  const auto endpoints = resolver.resolve(host_, port_, error);
+  if (error) return failed(error);
+  http::request<http::string_body> request = make_request("GET", target, host_, port_, token_);
+  if (!last_event_id.empty()) request.set("Last-Event-ID", last_event_id);
+  beast::flat_buffer buffer;
+  http::response_parser<http::buffer_body> parser;
+  parser.body_limit(boost::none);
+  if ((error = run([&](auto done) { stream.async_connect(endpoints, done); }))) return failed(error);
+  if ((error = run([&](auto done) { http::async_write(stream, request, done); }))) return failed(error);
+  if ((error = run([&](auto done) { http::async_read_header(stream, buffer, parser, done); }))) return failed(error);
+  JobReply refusal{static_cast<int>(parser.get().result_int()), {}, {}};
+  const bool is_good = refusal.status == 200;
+  if (is_good && !started()) return {};
+  std::string piece(kPieceBytes, '\0');
+  while (!parser.is_done()) {
+    parser.get().body().data = piece.data();
+    parser.get().body().size = piece.size();
+    error = run([&](auto done) { http::async_read_some(stream, buffer, parser, done); });
+    if (error && error != http::error::need_buffer) return failed(error);
+    const std::string_view come(piece.data(), piece.size() - parser.get().body().size);
+    if (is_good && !come.empty() && !take(come)) return {};
+    if (!is_good && refusal.body.size() < kMostErrorBytes) refusal.body += come;
+  }
+  return is_good ? Status::ok() : status_of(refusal, "GET " + target);
 }
 
 }  // namespace weirctl

@@ -8,6 +8,7 @@
 #include <charconv>
 #include <fstream>
 #include <iterator>
+#include <set>
 
 #include <boost/json/parse.hpp>
 #include <boost/json/value.hpp>
@@ -15,6 +16,8 @@
 #include <weir/blob_store.hpp>
 #include <weir/model_inbox.hpp>
 #include <weir/model_signature.hpp>
+
+#include "tools/weirctl/event_reader.hpp"
 
 namespace weirctl {
 namespace {
@@ -99,6 +102,14 @@ ModelLine line_of(const json::value& version, const std::string& uid, const std:
           text_of(version, "created"),
           text_of(version, "since"),
           text_of(version, "reason")};
+}
+
+ModelLine event_line_of(const json::value& event) {
+  return {text_of(event, "uid"),    text_of(event, "key"),
+          text_of(event, "name"),   number_of(event, "version"),
+          text_of(event, "state"),  {},
+          text_of(event, "sha256"), {},
+          text_of(event, "at"),     text_of(event, "reason")};
 }
 
 void add_lines(const json::value& models, const std::string& uid, const std::string& key,
@@ -209,6 +220,48 @@ Result<std::vector<ModelLine>> list(JobClient& client, const std::string& prefix
     });
   });
   return lines;
+}
+
+Status follow_events(JobClient& client, const std::string& prefix, const std::function<bool(const ModelLine&)>& changed,
+                     const std::function<bool()>& pause) {
+  const std::string target = "/v1/events" + query_of({{"type", "model"}, {"prefix", prefix}});
+  EventReader reader;
+  std::set<std::string> known;  // what is there now was told by events too, perhaps
+  bool goes_on = true;
+  const auto tell = [&](const ModelLine& line) { return goes_on = changed(line); };
+  const auto show_all = [&] {
+    const Result<std::vector<ModelLine>> lines = list(client, prefix);
+    for (std::size_t i = 0; lines.is_ok() && goes_on && i < lines->size(); ++i) {
+      known.insert((*lines)[i].to_string());
+      tell((*lines)[i]);
+    }
+    return goes_on;
+  };
+  for (;;) {
+    reader.restart();
+    bool has_begun = false;
+    const Status ended = client.stream(
+        target, reader.last_id(),
+        [&] {
+          has_begun = true;
+          return !reader.last_id().empty() || show_all();
+        },
+        [&](std::string_view bytes) {
+          for (const ServerEvent& event : reader.feed(bytes)) {
+            const Result<json::value> data = parse(event.data);
+            if (event.type == "missed" && !show_all()) return false;
+            if (event.type != "model" || !data.is_ok()) continue;
+            const ModelLine line = event_line_of(*data);
+            if (known.erase(line.to_string()) == 0 && !tell(line)) return false;
+          }
+          return true;
+        });
+    if (!goes_on) return {};
+    if (ended.is_ok() && has_begun) return {};  // the job has ended
+    const bool is_worth_it =
+        ended.code() == weir::StatusCode::kIoError || ended.code() == weir::StatusCode::kDeadlineExceeded;
+    if (!is_worth_it || !pause()) return ended;
+  }
 }
 
 Status order(JobClient& client, const std::string& verb, const std::string& key, const std::string& name,

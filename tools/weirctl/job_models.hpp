@@ -73,6 +73,11 @@ weir::Result<Outcome> follow(JobClient& client, const Published& published, cons
 weir::Result<std::vector<ModelLine>> list(JobClient& client, const std::string& prefix);
 /// Versions of one key, those pending and refused too.
 weir::Result<std::vector<ModelLine>> versions(JobClient& client, const std::string& key);
+/// Calls `changed` for each version of a key that begins with `prefix` as it is now, and then for each change of its
+/// state as the job tells it, until `changed` says false or the job ends. Connects again when the connection breaks;
+/// `pause` is called before that, and says false when patience is over.
+weir::Status follow_events(JobClient& client, const std::string& prefix,
+                           const std::function<bool(const ModelLine&)>& changed, const std::function<bool()>& pause);
 /// `rollback`, `retire`, `promote`, `pause` or `resume`.
 weir::Status order(JobClient& client, const std::string& verb, const std::string& key, const std::string& name,
                    const std::string& version);

@@ -2,10 +2,8 @@
 
 #include <chrono>
 #include <iostream>
-#include <map>
 #include <memory>
 #include <thread>
-#include <tuple>
 
 #include <CLI/CLI.hpp>
 
@@ -18,7 +16,6 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto kPause = 200ms;
-constexpr auto kEventsPause = 1s;
 
 struct Arguments {
   std::string url = "http://127.0.0.1:8080";
@@ -27,6 +24,7 @@ struct Arguments {
   std::string key, name, version, prefix, path;
   int wait_seconds = 60;
   bool once = false;
+  bool follow = false;
 };
 
 int failed(const weir::Status& status) {
@@ -67,21 +65,19 @@ int publish_and_follow(JobClient& client, const Arguments& arguments) {
   return outcome->fate == Fate::kAccepted ? 0 : kDiffers;
 }
 
-// What changed between two looks at all models.
 int events(JobClient& client, const Arguments& arguments) {
-  std::map<std::tuple<std::string, std::string, std::string, std::int64_t, std::string>, std::string> known;
-  for (;;) {
-    const auto lines = list(client, arguments.prefix);
-    if (!lines.is_ok()) return failed(lines.status());
-    for (const ModelLine& line : *lines) {
-      std::string& state = known[{line.uid, line.key, line.name, line.version, line.created}];
-      if (state == line.state) continue;
-      state = line.state;
-      std::cout << line.to_string() << std::endl;
-    }
-    if (arguments.once) return 0;
-    std::this_thread::sleep_for(kEventsPause);
-  }
+  if (arguments.once) return print(list(client, arguments.prefix));
+  const weir::Status followed = follow_events(
+      client, arguments.prefix,
+      [](const ModelLine& line) {
+        std::cout << line.to_string() << std::endl;
+        return std::cout.good();
+      },
+      [] {
+        std::this_thread::sleep_for(kPause);
+        return true;
+      });
+  return followed.is_ok() ? 0 : failed(followed);
 }
 
 void add_publication(CLI::App& command, const std::shared_ptr<Arguments>& arguments) {
@@ -135,9 +131,11 @@ void add_models_commands(CLI::App& app, int& result) {
     result = with_client(*arguments, [&](JobClient& client) { return print(versions(client, arguments->key)); });
   });
 
-  CLI::App* events_command = group->add_subcommand("events", "Each change of a model's state, until interrupted");
+  CLI::App* events_command =
+      group->add_subcommand("events", "What is there, then each change of a model's state until the job ends");
   events_command->add_option("--prefix", arguments->prefix, "only keys that begin so");
-  events_command->add_flag("--once", arguments->once, "only what is there now");
+  auto* const once = events_command->add_flag("--once", arguments->once, "only what is there now");
+  events_command->add_flag("--follow", arguments->follow, "changes too; so it is without --once")->excludes(once);
   events_command->callback([arguments, &result] {
     result = with_client(*arguments, [&](JobClient& client) { return events(client, *arguments); });
   });
