@@ -92,12 +92,15 @@ double logic(const Instruction& at, const Frame& frame) noexcept {
   return at.op == Op::kAnd ? 1 : at.op == Op::kOr ? 0 : parity;
 }
 
+// A missing value is in a list that holds a missing one.
 double is_in(const Instruction& at, const Frame& frame) noexcept {
   const std::uint32_t* arguments = frame.tables->arguments.data() + at.a;
   const double value = frame.slots[arguments[0]];
-  if (is_missing(value)) return kMissing;
   bool found = false;
-  for (std::size_t i = 1; i < at.count && !found; ++i) found = frame.slots[arguments[i]] == value;
+  for (std::size_t i = 1; i < at.count && !found; ++i) {
+    const double other = frame.slots[arguments[i]];
+    found = other == value || (is_missing(other) && is_missing(value));
+  }
   return truth(found == (at.op == Op::kIsIn));
 }
 
