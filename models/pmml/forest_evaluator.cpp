@@ -72,12 +72,9 @@ void ForestEvaluator::add_leaf(double leaf, double weight, double* shares) const
 
 bool ForestEvaluator::finish_classes(double* out) const noexcept {
   double* shares = out + 2;
-  std::size_t best = 0;
-  for (std::size_t i = 0; i < classes_; ++i) {
-    shares[i] /= all_weights_;
-    if (is_missing(shares[best]) || shares[i] > shares[best]) best = i;
-  }
-  const bool found = !is_missing(shares[best]);
+  for (std::size_t i = 0; i < classes_; ++i) shares[i] /= all_weights_;
+  const std::size_t best = likeliest(answer_, shares);
+  const bool found = best < classes_;
   out[0] = found ? answer_.categories[best].value : kMissing;
   out[1] = found ? static_cast<double>(best) : kMissing;
   return !is_tied(shares);

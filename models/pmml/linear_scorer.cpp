@@ -240,13 +240,8 @@ class LinearScorer final : public RowScorer {
         out.numbers[number++] = probabilities[output.category];
         continue;
       }
-      const Category* best = nullptr;
-      double largest = 0;
-      for (std::size_t i = 0; i < count; ++i)
-        if (!is_missing(probabilities[i]) && (best == nullptr || probabilities[i] > largest)) {
-          best = &answer.categories[i];
-          largest = probabilities[i];
-        }
+      const std::size_t likely = likeliest(answer, probabilities);
+      const Category* best = likely < answer.categories.size() ? &answer.categories[likely] : nullptr;
       if (!output.text) {
         out.numbers[number++] = best == nullptr ? kMissing : best->value;
       } else if (best == nullptr) {

@@ -115,6 +115,15 @@ class MiningCompiler {
     ensemble_.segments.push_back(std::move(segment));
   }
 
+  // Ties go as in the first segment that classifies.
+  void prefer_as_first_segment() {
+    for (const Segment& segment : ensemble_.segments) {
+      if (segment.classes.empty()) continue;
+      for (const std::uint32_t place : segment.unit->answer.order) build_.prefer(segment.classes[place]);
+      return;
+    }
+  }
+
   // The answers of segments that OutputFields ask for by segmentId.
   void find_asked() {
     const Element output = build_.at.child("Output");
@@ -196,6 +205,7 @@ class MiningCompiler {
         for (const Category& category : segment.unit->answer.categories)
           segment.classes.push_back(static_cast<std::uint32_t>(build_.category(build_.at, "", category.label)));
       }
+      prefer_as_first_segment();
       build_.finish_classification();
     } else {
       answer.type = function_ == Function::kClustering ? last.type : kDoubleType;

@@ -50,16 +50,33 @@ void ModelBuild::start_classification() {
   }
 }
 
+void ModelBuild::prefer(std::size_t category) {
+  if (preferred.size() <= category) preferred.resize(category + 1, false);
+  if (preferred[category]) return;
+  preferred[category] = true;
+  unit.answer.order.push_back(static_cast<std::uint32_t>(category));
+}
+
 void ModelBuild::finish_classification() {
+  Answer& answer = unit.answer;
+  if (!answer.order.empty())
+    for (std::size_t i = 0; i < answer.categories.size(); ++i) prefer(i);
+  if (std::is_sorted(answer.order.begin(), answer.order.end())) answer.order.clear();
   unit.answer.probabilities = compiler.new_slots(unit.answer.categories.size());
 }
 
+std::size_t likeliest(const Answer& answer, const double* probabilities) noexcept {
+  const std::size_t count = answer.categories.size();
+  std::size_t best = count;
+  for (std::size_t place = 0; place < count; ++place) {
+    const std::size_t i = answer.order.empty() ? place : answer.order[place];
+    if (!is_missing(probabilities[i]) && (best == count || probabilities[i] > probabilities[best])) best = i;
+  }
+  return best;
+}
+
 void choose_winner(const Answer& answer, Frame& frame) noexcept {
-  const double* probabilities = frame.slots + answer.probabilities;
-  std::size_t best = answer.categories.size();
-  for (std::size_t i = 0; i < answer.categories.size(); ++i)
-    if (!is_missing(probabilities[i]) && (best == answer.categories.size() || probabilities[i] > probabilities[best]))
-      best = i;
+  const std::size_t best = likeliest(answer, frame.slots + answer.probabilities);
   const bool found = best < answer.categories.size();
   frame.slots[answer.winner] = found ? static_cast<double>(best) : kMissing;
   frame.slots[answer.value] = found ? answer.categories[best].value : kMissing;

@@ -27,10 +27,11 @@ struct Answer {
   Type type;                ///< of `value`
   std::uint32_t value = 0;  ///< predicted value
   std::vector<Category> categories;
-  std::uint32_t winner = 0;         ///< index of the predicted category
-  std::uint32_t probabilities = 0;  ///< first of as many slots as there are categories
-  std::uint32_t confidences = 0;    ///< likewise
-  std::uint32_t entity = 0;         ///< id of the node, cluster, neuron, rule
+  std::vector<std::uint32_t> order;  ///< of categories, for ties: the earlier one wins; empty: as they are
+  std::uint32_t winner = 0;          ///< index of the predicted category
+  std::uint32_t probabilities = 0;   ///< first of as many slots as there are categories
+  std::uint32_t confidences = 0;     ///< likewise
+  std::uint32_t entity = 0;          ///< id of the node, cluster, neuron, rule
   Type entity_type = kStringType;
   std::uint32_t affinities = 0;  ///< clustering: first of as many slots as there are categories
   bool nearest_first = false;    ///< affinities are distances: the smallest ranks first
@@ -142,6 +143,9 @@ struct ModelBuild {
   std::unordered_map<std::string, std::size_t> category_by_label = {};
   std::unordered_map<double, std::size_t> category_by_value = {};
   std::size_t indexed_categories = 0;
+  std::vector<bool> preferred = {};  ///< by category: whether it has its place in the answer's order
+  /// Among as likely classes the one that the model names first wins; to be told in that order.
+  void prefer(std::size_t category);
   /// Makes the categories of the target's declared values and the answer's slots for a classification.
   void start_classification();
   /// Allocates the probability slots once all categories are known.
@@ -186,7 +190,11 @@ bool asks_for(const ModelBuild& build, std::string_view feature);
 std::uint32_t ranked(Compiler& compiler, BlockBuilder& block, std::uint32_t first, std::size_t count, std::size_t rank,
                      bool smallest_first);
 
-/// Writes the class with the largest probability (the first of equals) to winner and value; missing when none is known.
+/// The class with the largest probability, the first in the answer's order among equals; the number of classes when
+/// none is known.
+std::size_t likeliest(const Answer& answer, const double* probabilities) noexcept;
+
+/// Writes the likeliest class to winner and value; missing when none is known.
 void choose_winner(const Answer& answer, Frame& frame) noexcept;
 
 }  // namespace weir::pmml

@@ -104,7 +104,7 @@ class NaiveBayesCompiler {
     if (!counts || !inputs) return nullptr;
     // The classes are those that BayesOutput counts.
     for (const Element at : counts)
-      if (at.is("TargetValueCount")) build_.category(at, "value", compiler_.required(at, "value"));
+      if (at.is("TargetValueCount")) build_.prefer(build_.category(at, "value", compiler_.required(at, "value")));
     build_.finish_classification();
     std::vector<double> priors = read_counts(counts);
     for (double& prior : priors) prior = std::log(prior);

@@ -403,6 +403,7 @@ class NetworkCompiler {
           continue;
         }
         of_class.emplace_back(build_.category(inner, "value", compiler_.required(inner, "value")), neuron->second);
+        build_.prefer(of_class.back().first);
         names.push_back(name);
       } else if (outputs_.empty()) {
         outputs_.push_back(neuron->second);

@@ -216,8 +216,9 @@ std::unique_ptr<Evaluator> compile_regression(ModelBuild& build) {
     if (!at.is("RegressionTable")) continue;
     tables.push_back(read_table(build, at));
     if (!build.float_math) tables.back().finish();
-    if (classification)
-      tables.back().category = build.category(at, "targetCategory", compiler.required(at, "targetCategory"));
+    if (!classification) continue;
+    tables.back().category = build.category(at, "targetCategory", compiler.required(at, "targetCategory"));
+    build.prefer(tables.back().category);
   }
   if (tables.empty() || (!classification && tables.size() > 1))
     problems.wrong(build.at, "",
