@@ -125,6 +125,7 @@ TEST(Archive, MayNotExplode) {
   std::string deep;
   for (int i = 0; i < 20; ++i) deep += "d/";
   EXPECT_NE(refusal(zip({{deep + "f", "1"}})).find("too deep"), std::string::npos);
+  EXPECT_EQ(refusal(zip({{std::string(513, 'n'), "1"}})), "the archive has a path of 513 bytes");
   // It says it is small, and is not.
   EXPECT_NE(refusal(zip({{"a", std::string(100'000, 'x'), 0, 8, 10}})).find("does not unpack to the size it says"),
             std::string::npos);
@@ -132,6 +133,7 @@ TEST(Archive, MayNotExplode) {
 
 TEST(Archive, ThatIsDamagedOrStrangeIsRefused) {
   EXPECT_NE(refusal(zip({{"a", "1", 0, 12}})).find("by method 12"), std::string::npos);
+  EXPECT_NE(refusal(zip({{"a", "1", 0, 0, 0xffffffff}})).find("ZIP64"), std::string::npos);
   EXPECT_NE(refusal(zip({{"a", "1", 0, 0, 0xfffffff, true}})).find("encrypted"), std::string::npos);
   std::string changed = zip({{"a", "12345"}});
   changed[changed.find("12345")] = 'x';

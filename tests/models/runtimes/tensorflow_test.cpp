@@ -83,6 +83,11 @@ TEST(TensorFlow, RefusesWhatIsNoModel) {
   EXPECT_NE(refusal(*frozen, bytes_of("keras-frozen.pb"), {.tag = "serve"}).find("neither tag nor signature"),
             std::string::npos);
   EXPECT_NE(refusal(*saved, bytes_of("keras-frozen.pb")).find("neither a zip nor a tar"), std::string::npos);
+  std::string renamed = bytes_of("keras-saved.tar");
+  for (std::size_t at = 0; (at = renamed.find("saved_model.pb", at)) != std::string::npos;)
+    renamed.replace(at, 14, "saved_modle.pb");  // the same checksum
+  EXPECT_NE(refusal(*saved, renamed).find("the archive holds no saved_model.pb"), std::string::npos)
+      << refusal(*saved, renamed);
   const std::string zip = bytes_of("keras-saved.zip");
   EXPECT_NE(refusal(*saved, zip, {.tag = "train"}).find("no part with the tag 'train' alone (there are: 'serve')"),
             std::string::npos);
