@@ -130,6 +130,22 @@ TEST_F(PmmlKernels, LinearAndDenseAgreeWithPlainLoops) {
       }
 }
 
+TEST_F(PmmlKernels, FindBelowStopsAtTheFirstOne) {
+  for (const std::size_t count : {0, 1, 7, 8, 15, 16, 17, 33, 100}) {
+    std::vector<double> x = random_numbers(count, 9);
+    if (count > 3) x[3] = std::nan("");
+    for (const double limit : {-100.0, -9.0, -5.0, 100.0})
+      for (std::size_t from = 0; from <= count; ++from) {
+        std::size_t expected = from;
+        while (expected < count && !(x[expected] < limit)) ++expected;
+        EXPECT_EQ(same_on_all([&](const Kernels& with) {
+                    return std::vector<double>{static_cast<double>(with.find_below(x.data(), from, count, limit))};
+                  }),
+                  std::vector<double>{static_cast<double>(expected)});
+      }
+  }
+}
+
 TEST_F(PmmlKernels, RanksCountTheThresholdsBelow) {
   for (const std::size_t count : {0, 1, 2, 3, 64, 65, 1'000}) {
     std::vector<double> thresholds = random_numbers(count, 5);
@@ -262,6 +278,34 @@ TEST_F(PmmlScoring, IsTheSameOnEveryUnitAndForEveryBatch) {
     SCOPED_TRACE(name);
     expect_one_answer(read_file(std::string("tests/models/pmml_sklearn/") + name + ".pmml"));
   }
+}
+
+// More instances than one block of them, many equally far away.
+TEST_F(PmmlScoring, OfNeighborsIsTheSameOnEveryUnitAndForEveryBatch) {
+  for (const char* measure : {"euclidean", "squaredEuclidean", "cityBlock"})
+    for (const char* method : {"average", "weightedAverage", "median"}) {
+      SCOPED_TRACE(measure + std::string(" ") + method);
+      std::mt19937 random(3);
+      std::string rows;
+      for (int i = 0; i < 700; ++i) {
+        rows += "<row>";
+        for (const char name : {'x', 'z', 'y'}) {
+          const std::string cell(1, name);
+          rows += "<" + cell + ">" + std::to_string(static_cast<int>(random() % 20) - 10) + "</" + cell + ">";
+        }
+        rows += "</row>";
+      }
+      expect_one_answer(pmml(
+          number_field("x") + number_field("z") + number_field("y"),
+          "<NearestNeighborModel functionName=\"regression\" numberOfNeighbors=\"9\" continuousScoringMethod=\"" +
+              std::string(method) +
+              R"("><MiningSchema><MiningField name="x"/><MiningField name="z"/><MiningField name="y" usageType="target"/>
+</MiningSchema><TrainingInstances><InstanceFields><InstanceField field="x"/><InstanceField field="z"/>
+<InstanceField field="y"/></InstanceFields><InlineTable>)" +
+              rows + "</InlineTable></TrainingInstances><ComparisonMeasure kind=\"distance\"><" + measure +
+              R"(/></ComparisonMeasure><KNNInputs><KNNInput field="x"/><KNNInput field="z"/></KNNInputs>
+</NearestNeighborModel>)"));
+    }
 }
 
 TEST_F(PmmlScoring, OfForestsIsTheSameOnEveryUnitAndForEveryBatch) {
