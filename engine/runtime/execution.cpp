@@ -85,12 +85,23 @@ void Execution::build_channels() {
   }
 }
 
+// Tasks of an operator that has some for every worker go by their index: those that a forward edge connects share a
+// worker, and no batch changes cores between them. All others go in turn.
+void Execution::deal_tasks() {
+  if (workers_.empty()) return;
+  std::size_t turn = 0;
+  for (const std::vector<Task*>& tasks : by_vertex_) {
+    const bool for_every_worker = tasks.size() % workers_.size() == 0;
+    for (std::size_t index = 0; index < tasks.size(); ++index)
+      workers_[(for_every_worker ? index : turn++) % workers_.size()]->add(*tasks[index]);
+  }
+}
+
 Status Execution::open(std::uint32_t workers) {
   // Whom to wake is settled before operators open: what they start in the background may be done at once.
   for (const auto& task : tasks_) task->set_notify([] {});
   for (std::uint32_t index = 0; index < workers; ++index) workers_.push_back(std::make_unique<Worker>());
-  for (std::size_t index = 0; index < tasks_.size() && workers != 0; ++index)
-    workers_[index % workers]->add(*tasks_[index]);
+  deal_tasks();
   for (const auto& task : tasks_) {
     Status status = task->open();
     if (!reader_fault_.is_ok()) status = reader_fault_;

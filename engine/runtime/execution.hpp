@@ -88,6 +88,7 @@ class Execution final : public TaskHost {
  private:
   void build_tasks();
   void build_channels();
+  void deal_tasks();
   void timer_loop();
   std::optional<Duration> wake_due_locked();
 
