@@ -3,7 +3,7 @@
 //
 //   serving-linear        16 keys, a RegressionModel of 11 doubles; a new version of a key's model every 5 M records
 //   serving-forest        16 keys, 100 trees of depth 6; a new version every 100,000 records
-//   serving-mlp           16 keys, a network 11-32-16-1; a new version every 200,000 records; beside weir's evaluator
+//   serving-mlp           16 keys, a network 11-64-32-1; a new version every 200,000 records; beside weir's evaluator
 //   in
 //                         a bare loop
 //   serving-100k-keys     100,000 keys with a linear model each; a new version every 50,000 records
@@ -152,7 +152,7 @@ int main(int argc, char** argv) {
   const ServingWork forest{options.records_or(1'000'000), 100'000, samples};
   const ServingWork network{whole(3'000'000, kServingBatch), 200'000, samples};
   const ServingWork broadcast{whole(16'000'000, 2 * samples.size()), 5'000'000, samples};
-  const ServingWork many_keys{options.records_or(4'000'000), 50'000, samples, options.quick ? 2'000 : 100'000};
+  const ServingWork many_keys{options.records_or(10'000'000), 50'000, samples, options.quick ? 2'000 : 100'000};
   const std::uint64_t speculative = whole(500'000, kServingBatch);
   const ThreeModels three_models{make_linear(4), make_linear(5), make_forest(3)};
   const LatencyRuns latencies{options, samples, linears[0]};
@@ -164,7 +164,7 @@ int main(int argc, char** argv) {
        {"serving-forest", "16 keys, 100 trees of depth 6; batches of 256; 1 thread",
         [&] { return serve_by_weir(forest, {.pmml = forest_pmml}); },
         [&] { return forest_serving_limit(forest, forests[0]); }},
-       {"serving-mlp", "16 keys, network 11-32-16-1; 1 thread; limit: weir's evaluator in a bare loop",
+       {"serving-mlp", "16 keys, network 11-64-32-1; 1 thread; limit: weir's evaluator in a bare loop",
         [&] { return serve_by_weir(network, {.pmml = network_pmml}); },
         [&] { return score_keyed_by_weir(network.records, by_key, network_scorers); }},
        {"serving-100k-keys", "100,000 keys, 11 doubles; batches of 256; 1 thread",

@@ -130,7 +130,7 @@ std::string mlp_pmml(std::uint64_t seed) {
             "<FieldRef field=\"" + feature_name(i) + "\"/></DerivedField></NeuralInput>\n";
   }
   text += "</NeuralInputs>\n";
-  const std::array<std::size_t, 4> sizes{kFeatures, 32, 16, 1};
+  const std::array<std::size_t, 4> sizes{kFeatures, 64, 32, 1};
   for (std::size_t layer = 1; layer < sizes.size(); ++layer) {
     text += layer + 1 == sizes.size() ? "<NeuralLayer activationFunction=\"identity\">\n" : "<NeuralLayer>\n";
     for (std::size_t to = 0; to < sizes[layer]; ++to) {

@@ -102,7 +102,7 @@ inline std::uint64_t served_fingerprint(const Sample& sample, double score) noex
 std::string linear_to_pmml(const LinearModel& model);
 std::string forest_to_pmml(const Forest& forest);
 
-/// NeuralNetwork 11-32-16-1: rectifiers, then a plain sum.
+/// NeuralNetwork 11-64-32-1: rectifiers, then a plain sum.
 std::string mlp_pmml(std::uint64_t seed);
 
 }  // namespace weir::bench
