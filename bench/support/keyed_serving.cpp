@@ -47,7 +47,7 @@ Measured serve_by_weir(const ServingWork& work, const ServingJob& job) {
                      .uid("samples");
   const auto made = [progress, tasks] { return progress->records_made.load(std::memory_order_relaxed) * tasks; };
   auto models = bench_models(
-      pipeline, work.keys, job.pmml,
+      pipeline, work.keys, job.pmml, progress,
       [=, every = work.records_per_swap](std::uint64_t versions) { return made() >= every * (versions + 1); },
       [=, all = work.records] { return made() >= all || progress->refused.load(); });
   const Features<Sample> features =

@@ -38,7 +38,10 @@ class PacedSource final : public Operator {
       : work_(work), progress_(std::move(progress)) {}
   void process(std::size_t /*input*/, BatchPtr& /*batch*/, Outbox& /*out*/) override {}
   PollResult poll(Outbox& out) override {
-    if (progress_->over(work_)) return PollResult::kEnd;
+    if (progress_->over(work_)) {
+      if (progress_->wake_models) progress_->wake_models();
+      return PollResult::kEnd;
+    }
     if (start_ns_ == 0) {
       if (progress_->current_models.load(std::memory_order_acquire) < kServingKeys) return PollResult::kProgress;
       start_ns_ = now_ns();
@@ -101,7 +104,7 @@ LatencyTenths serve_paced_by_weir(const PacedWork& work, const std::string& pmml
     if (work.swaps_per_second == 0) return versions - progress->swaps() < kMostUnderWay;
     return progress->seconds() * work.swaps_per_second >= static_cast<double>(versions + 1);
   };
-  auto models = bench_models(pipeline, kServingKeys, pmml, is_due, [&work, progress] {
+  auto models = bench_models(pipeline, kServingKeys, pmml, progress, is_due, [&work, progress] {
                   return progress->over(work);
                 }).key_by(key_of_model);
   Sink<Scored<DueSample>> sink;

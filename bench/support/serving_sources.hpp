@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <functional>
 #include <memory>
 #include <string>
 #include <utility>
@@ -25,6 +26,7 @@ struct Progress {
   std::atomic<bool> refused{false};
   std::atomic<std::uint64_t> records_made{0};
   std::atomic<double> started{0};
+  std::function<void()> wake_models;  // the source of models, which rests; set before sources run
 };
 
 /// Counts what becomes current; a refusal is a fault of the benchmark.
@@ -71,7 +73,9 @@ class SampleSource final : public Operator {
     for (std::size_t i = 0; i < count; ++i) batch.positions[start + i] = made_ + i;
     made_ += count;
     progress_->records_made.store(made_, std::memory_order_relaxed);
-    return made_ == records_ ? PollResult::kEnd : PollResult::kProgress;
+    if (made_ != records_) return PollResult::kProgress;
+    if (progress_->wake_models) progress_->wake_models();
+    return PollResult::kEnd;
   }
 
  private:
@@ -87,8 +91,17 @@ class SampleSource final : public Operator {
 template <class IsDue, class IsOver>
 class ModelSource final : public Operator {
  public:
-  ModelSource(std::int64_t keys, const std::string& pmml, IsDue is_due, IsOver is_over)
-      : keys_(keys), pmml_(pmml), is_due_(std::move(is_due)), is_over_(std::move(is_over)) {}
+  ModelSource(std::int64_t keys, const std::string& pmml, std::shared_ptr<Progress> progress, IsDue is_due,
+              IsOver is_over)
+      : keys_(keys),
+        pmml_(pmml),
+        progress_(std::move(progress)),
+        is_due_(std::move(is_due)),
+        is_over_(std::move(is_over)) {}
+  Status open(OperatorContext& context) override {
+    progress_->wake_models = context.waker();
+    return {};
+  }
   void process(std::size_t /*input*/, BatchPtr& /*batch*/, Outbox& /*out*/) override {}
   PollResult poll(Outbox& out) override {
     if (made_ >= keys_) {
@@ -110,6 +123,7 @@ class ModelSource final : public Operator {
  private:
   std::int64_t keys_;
   std::string pmml_;
+  std::shared_ptr<Progress> progress_;
   IsDue is_due_;
   IsOver is_over_;
   std::int64_t made_ = 0;
@@ -126,11 +140,12 @@ Source<T> source_of(const char* kind, MakeOperator make, std::uint32_t max_paral
 
 /// Stream of models, from ModelSource.
 template <class IsDue, class IsOver>
-Stream<ModelRecord> bench_models(Pipeline& pipeline, std::int64_t keys, const std::string& pmml, IsDue is_due,
-                                 IsOver is_over) {
+Stream<ModelRecord> bench_models(Pipeline& pipeline, std::int64_t keys, const std::string& pmml,
+                                 std::shared_ptr<Progress> progress, IsDue is_due, IsOver is_over) {
   return pipeline
       .from_source(source_of<ModelRecord>(
-          "models", [=] { return std::make_unique<ModelSource<IsDue, IsOver>>(keys, pmml, is_due, is_over); }))
+          "models",
+          [=] { return std::make_unique<ModelSource<IsDue, IsOver>>(keys, pmml, progress, is_due, is_over); }))
       .uid("models")
       .parallelism(1);
 }
