@@ -441,15 +441,16 @@ Operand Compiler::apply_date(Element at, std::string_view function, std::vector<
   }
   if (function == "dateSecondsSinceYear") {
     if (!expects(2)) return {};
-    Operand seconds = cast(moment(arguments[0]),
-                           Type{DataType::kDateTimeSecondsSince, OpType::kContinuous, year(arguments[1])}, block, at);
-    seconds.type = kIntegerType;
-    return seconds;
+    const Operand seconds =
+        cast(moment(arguments[0]), Type{DataType::kDateTimeSecondsSince, OpType::kContinuous, year(arguments[1])},
+             block, at);
+    return {emit(block, Op::kFloor, seconds.slot), kIntegerType, false, {}, kMissing};
   }
   if (function == "dateSecondsSinceMidnight") {
     if (!expects(1)) return {};
     const Operand from = arguments[0].type.data == DataType::kTime ? arguments[0] : moment(arguments[0]);
-    return {emit(block, Op::kSecondsSinceMidnight, from.slot), kIntegerType, false, {}, kMissing};
+    const std::uint32_t seconds = emit(block, Op::kSecondsSinceMidnight, from.slot);
+    return {emit(block, Op::kFloor, seconds), kIntegerType, false, {}, kMissing};
   }
   if (function == "formatDatetime") {
     if (!expects(2)) return {};

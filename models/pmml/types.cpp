@@ -184,10 +184,11 @@ std::optional<double> parse_date(std::string_view text) {
 
 std::optional<double> parse_time(std::string_view text) {
   if (!text.empty() && text.back() == 'Z') text.remove_suffix(1);
-  if (text.size() < 8 || text[2] != ':' || text[5] != ':') return std::nullopt;
+  const bool short_form = text.size() == 5;  // ISO 8601 may leave the seconds out
+  if ((!short_form && text.size() < 8) || text[2] != ':' || (!short_form && text[5] != ':')) return std::nullopt;
   const auto hours = digits(text, 0, 2);
   const auto minutes = digits(text, 3, 2);
-  const auto seconds = digits(text, 6, 2);
+  const auto seconds = short_form ? std::optional(0U) : digits(text, 6, 2);
   if (!hours || !minutes || !seconds || *hours > 24 || *minutes > 59 || *seconds > 60) return std::nullopt;
   double fraction = 0;
   if (text.size() > 8) {
@@ -200,7 +201,7 @@ std::optional<double> parse_time(std::string_view text) {
 }
 
 std::optional<double> parse_date_time(std::string_view text) {
-  if (text.size() < 19 || (text[10] != 'T' && text[10] != ' ')) return std::nullopt;
+  if (text.size() < 16 || (text[10] != 'T' && text[10] != ' ')) return std::nullopt;
   const auto date = parse_date(text.substr(0, 10));
   const auto time = parse_time(text.substr(11));
   if (!date || !time) return std::nullopt;

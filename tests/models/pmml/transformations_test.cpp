@@ -115,6 +115,13 @@ TEST(PmmlExpression, Dates) {
   EXPECT_EQ(eval(call("dateSecondsSinceMidnight", moment)), 3723);
   EXPECT_EQ(eval(call("dateSecondsSinceYear", moment + constant("2013"))), 30 * 86400 + 3723);
   EXPECT_EQ(eval_text(call("formatDatetime", moment + constant("%d.%m.%y %H:%M"))), "31.01.13 01:02");
+  EXPECT_EQ(eval(call("dateSecondsSinceMidnight", constant("2013-01-31T01:02", "dateTime"))), 3720);
+  EXPECT_EQ(eval(call("dateSecondsSinceMidnight", constant("01:02", "time"))), 3720);
+  const std::string half = constant("2013-01-31T01:02:03.5", "dateTime");
+  EXPECT_EQ(eval(call("dateSecondsSinceMidnight", half)), 3723);
+  EXPECT_EQ(eval(call("dateSecondsSinceYear", half + constant("2013"))), 30 * 86400 + 3723);
+  for (const char* wrong : {"01:2", "0102", "1:02:", "01:02:", "01:02:3"})
+    EXPECT_NE(refusal(formula(number_field("x"), R"(<MiningField name="x"/>)", constant(wrong, "time"))), "") << wrong;
 }
 
 TEST(PmmlExpression, NormContinuousHandlesOutliers) {
