@@ -56,28 +56,27 @@ float as_float(double value) { return static_cast<float>(value); }
 
 void RegressionTable::finish() {
   std::vector<Category> rest;
-  // One slot's categories side by side, slots in the order of their first category.
-  std::unordered_map<std::uint32_t, std::size_t> first_of_slot;
-  for (std::size_t i = 0; i < categories.size(); ++i) first_of_slot.emplace(categories[i].slot, i);
-  std::stable_sort(categories.begin(), categories.end(), [&](const Category& left, const Category& right) {
-    return first_of_slot[left.slot] < first_of_slot[right.slot];
-  });
-  for (auto at = categories.begin(), end = at; at != categories.end(); at = end) {
-    double low = at->value, high = low;
+  std::unordered_map<std::uint32_t, std::size_t> group_of_slot;
+  std::vector<std::vector<Category>> groups;
+  for (const Category& at : categories) {
+    const auto [group, added] = group_of_slot.emplace(at.slot, groups.size());
+    if (added) groups.emplace_back();
+    groups[group->second].push_back(at);
+  }
+  for (const std::vector<Category>& group : groups) {
+    double low = group.front().value, high = low;
     bool whole = true;
-    for (end = at; end != categories.end() && end->slot == at->slot; ++end) {
-      low = std::min(low, end->value);
-      high = std::max(high, end->value);
-      whole = whole && end->value == std::trunc(end->value);
+    for (const Category& at : group) {
+      low = std::min(low, at.value);
+      high = std::max(high, at.value);
+      whole = whole && at.value == std::trunc(at.value);
     }
-    const auto count = static_cast<std::size_t>(end - at);
-    if (!whole || count < 2 || !(high - low < static_cast<double>(64 + 16 * count))) {
-      rest.insert(rest.end(), at, end);
+    if (!whole || group.size() < 2 || !(high - low < static_cast<double>(64 + 16 * group.size()))) {
+      rest.insert(rest.end(), group.begin(), group.end());
       continue;
     }
-    Lookup lookup{at->slot, low, std::vector<double>(static_cast<std::size_t>(high - low) + 1, 0)};
-    for (auto each = at; each != end; ++each)
-      lookup.coefficients[static_cast<std::size_t>(each->value - low)] += each->coefficient;
+    Lookup lookup{group.front().slot, low, std::vector<double>(static_cast<std::size_t>(high - low) + 1, 0)};
+    for (const Category& at : group) lookup.coefficients[static_cast<std::size_t>(at.value - low)] += at.coefficient;
     lookups.push_back(std::move(lookup));
   }
   categories = std::move(rest);
