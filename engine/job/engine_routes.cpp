@@ -106,8 +106,8 @@ void list_states(Job::Impl& job, const HttpReply& reply) {
   }
 }
 
-Result<StateTable*> queryable_table(runtime::Stage& stage, const std::string& state) {
-  StateTable* table = stage.state->find(state);
+Result<const StateTable*> queryable_table(const runtime::Stage& stage, const std::string& state) {
+  const StateTable* table = stage.state->find(state);
   if (table == nullptr)
     return Status::not_found("operator '" + stage.options.node->uid + "' has no state '" + state + "'");
   if (!table->descriptor().queryable)
@@ -132,12 +132,21 @@ std::uint32_t tasks_or_refuse(Job::Impl& job, const HttpRequest& request, const 
   return tasks;
 }
 
+// What is live is asked of the task, what a checkpoint has is read beside it.
+void ask_stage(Job::Impl& job, const std::string& uid, std::uint32_t task, bool of_checkpoint,
+               std::function<void(const runtime::Stage&)> ask, const std::function<void(Status)>& refused) {
+  if (of_checkpoint) return job.read_stage(uid, task, std::move(ask), refused);
+  job.visit_stage(
+      uid, task, [ask = std::move(ask)](runtime::Stage& stage) { ask(stage); }, refused);
+}
+
 // `"value":…,"position":…`, the position being that of the value.
-Result<std::string> value_and_position(Job::Impl& job, const StateTable& table, const std::string& key,
-                                       bool of_checkpoint) {
+Result<std::string> value_and_position(Job::Impl& job, const runtime::Stage& stage, const std::string& state,
+                                       const std::string& key, bool of_checkpoint) {
+  WEIR_ASSIGN_OR_RETURN(const StateTable* const table, queryable_table(stage, state));
   std::uint64_t checkpoint = 0;
   WEIR_ASSIGN_OR_RETURN(const std::string value,
-                        of_checkpoint ? table.query_stored_json(key, checkpoint) : table.query_json(key));
+                        of_checkpoint ? table->query_stored_json(key, checkpoint) : table->query_json(key));
   return "\"value\":" + value + ",\"position\":" +
          (of_checkpoint ? "{\"checkpoint\":" + std::to_string(checkpoint) + "}" : job.position_json());
 }
@@ -176,12 +185,10 @@ void get_key(Job::Impl& job, const HttpRequest& request, const HttpReply& reply)
         reply(HttpResponse::error(refused));
       });
   for (std::uint32_t task = 0; task < tasks; ++task) {
-    job.visit_stage(
-        uid, task,
-        [&job, gathering, task, state, key,
-         checkpoint = *consistency == Consistency::kCheckpoint](runtime::Stage& stage) {
-          const Result<StateTable*> table = queryable_table(stage, state);
-          gathering->put(task, table.is_ok() ? value_and_position(job, **table, key, checkpoint) : table.status());
+    ask_stage(
+        job, uid, task, *consistency == Consistency::kCheckpoint,
+        [&job, gathering, task, state, key, consistency = *consistency](const runtime::Stage& stage) {
+          gathering->put(task, value_and_position(job, stage, state, key, consistency == Consistency::kCheckpoint));
         },
         [gathering, task](const Status& refused) { gathering->put(task, refused); });
   }
@@ -219,8 +226,8 @@ Status read_cursor(std::string text, PageRequest& page) {
 }
 
 // The page of page.task; nothing when it has no more keys and another task may have some.
-Result<std::optional<std::string>> page_json(Job::Impl& job, runtime::Stage& stage, PageRequest& page) {
-  WEIR_ASSIGN_OR_RETURN(StateTable * table, queryable_table(stage, page.state));
+Result<std::optional<std::string>> page_json(Job::Impl& job, const runtime::Stage& stage, PageRequest& page) {
+  WEIR_ASSIGN_OR_RETURN(const StateTable* const table, queryable_table(stage, page.state));
   std::uint64_t checkpoint = 0;
   JsonWriter entries;
   WEIR_RETURN_IF_ERROR(page.of_checkpoint
@@ -248,9 +255,9 @@ Result<std::optional<std::string>> page_json(Job::Impl& job, runtime::Stage& sta
 
 // Asks one task after the other until one has keys: a page is empty only when nothing follows.
 void send_page(Job::Impl& job, const std::shared_ptr<PageRequest>& page) {
-  job.visit_stage(
-      page->uid, page->task,
-      [&job, page](runtime::Stage& stage) {
+  ask_stage(
+      job, page->uid, page->task, page->of_checkpoint,
+      [&job, page](const runtime::Stage& stage) {
         const Result<std::optional<std::string>> json = page_json(job, stage, *page);
         if (!json.is_ok()) return page->reply(HttpResponse::error(json.status()));
         if (*json) return page->reply(HttpResponse::json(**json));

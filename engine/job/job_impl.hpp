@@ -54,6 +54,10 @@ class Job::Impl final : public JobControl {
   // For the engine's own HTTP routes: like visit(), with the stage, so that its state can be asked.
   void visit_stage(std::string_view uid, std::uint32_t task_index, std::function<void(runtime::Stage&)> visit,
                    std::function<void(Status)> refused);
+  // Reads what a stage has stored, on a background thread beside the task: `read` may use only what is constant or made
+  // for any thread. The job does not restart meanwhile. `refused` as for visit(). Neither may ask for the job's status.
+  void read_stage(std::string_view uid, std::uint32_t task_index, std::function<void(const runtime::Stage&)> read,
+                  const std::function<void(Status)>& refused);
   [[nodiscard]] const LogicalGraph& graph() const noexcept { return graph_; }
   [[nodiscard]] std::string pipeline_json() const;
   [[nodiscard]] const JobOptions& options() const noexcept { return options_; }

@@ -148,7 +148,7 @@ class StateTable {
   /// The value of a key as JSON; kNotFound when it has none, or is another task's. Changes nothing; may read from disk.
   [[nodiscard]] virtual Result<std::string> query_json(std::string_view key_text) const = 0;
   /// The same as the last completed checkpoint has it, whatever has changed since; then `checkpoint` is its id.
-  /// kFailedPrecondition without checkpoints.
+  /// kFailedPrecondition without checkpoints. Thread: any, while the table lives; may read from disk.
   [[nodiscard]] virtual Result<std::string> query_stored_json(std::string_view key_text,
                                                               std::uint64_t& checkpoint) const = 0;
   /// One array `[{"key":…,"value":…},…]` of up to `limit` keys whose text starts with `prefix` and is greater than
@@ -156,7 +156,7 @@ class StateTable {
   /// of the table). A failure to read stored state writes nothing.
   virtual Status list_json(JsonWriter& json, std::string_view prefix, std::size_t limit, std::string& cursor) const = 0;
   /// The same as the last completed checkpoint has it; then `checkpoint` is its id. O(stored keys of the table), from
-  /// disk. kFailedPrecondition without checkpoints.
+  /// disk. kFailedPrecondition without checkpoints. Thread: any, while the table lives.
   virtual Status list_stored_json(JsonWriter& json, std::string_view prefix, std::size_t limit, std::string& cursor,
                                   std::uint64_t& checkpoint) const = 0;
 };

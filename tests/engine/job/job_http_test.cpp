@@ -5,6 +5,8 @@
 #include <boost/json.hpp>
 
 #include <algorithm>
+#include <atomic>
+#include <limits>
 #include <set>
 #include <sstream>
 #include <thread>
@@ -31,12 +33,20 @@ namespace json = boost::json;
 
 const SideOutput<Number> kEven{"even"};
 
+// Records from `first` on hold up their task until somebody adds to `left`.
+struct Gate {
+  std::atomic<Number> first{std::numeric_limits<Number>::max()};
+  Counter entered;
+  Counter left;
+};
+
 // Keeps a queryable sum and map per key, and a state that is not queryable.
 struct Keep : ProcessFunction<Number, Number, Number> {
   ValueState<Number> sum;
   ValueState<Number> hidden;
   MapState<Number, Number> last;
   std::shared_ptr<Counter> seen;
+  std::shared_ptr<Gate> gate = std::make_shared<Gate>();
   void open(OpenContext<Number>& context) {
     sum = context.value_state<Number>({.name = "sum", .queryable = true});
     hidden = context.value_state<Number>({.name = "hidden"});
@@ -44,6 +54,10 @@ struct Keep : ProcessFunction<Number, Number, Number> {
     context.metric("keeps_total").set(0);
   }
   void process(const Number& value, ProcessContext<Number>& context, Collector<Number>& out) {
+    if (value >= gate->first) {
+      gate->entered.add();
+      gate->left.wait_for(1);
+    }
     sum.mutate() += 1;
     hidden.mutate() = value;
     last.put(value % 2, value);
@@ -64,6 +78,7 @@ class JobHttp : public ::testing::Test {
     pipeline.serve_http({});
     Keep keep;
     keep.seen = seen_;
+    keep.gate = gate_;
     auto kept = pipeline.from_source(tap_source(tap_))
                     .uid("tap")
                     .key_by([](Number value) { return value % 16; })
@@ -103,6 +118,7 @@ class JobHttp : public ::testing::Test {
   const TemporaryDirectory directory_;
   std::shared_ptr<Tap> tap_ = std::make_shared<Tap>();
   std::shared_ptr<Counter> seen_ = std::make_shared<Counter>();
+  std::shared_ptr<Gate> gate_ = std::make_shared<Gate>();
   std::optional<Job> job_;
   std::optional<HttpClient> client_;
 };
@@ -364,6 +380,22 @@ TEST_F(JobHttp, CheckpointReadsNeverShowWhatACrashCouldRollBack) {
 }
 
 // While checkpoints come and records flow: each value read belongs to the checkpoint that is named beside it.
+TEST_F(JobHttp, CheckpointReadsNeedNoTurnOfTheTask) {
+  start(true, 1);
+  tap_->open_to(10);
+  seen_->wait_for(80);
+  ASSERT_EQ(post("/v1/checkpoints").status, 200);
+  gate_->first = 80;
+  tap_->open_to(11);
+  gate_->entered.wait_for(1);
+  EXPECT_EQ(get_json("/v1/state/keep/sum/7?consistency=checkpoint").at("value").as_int64(), 5);
+  EXPECT_EQ(get_json("/v1/state/keep/last?consistency=checkpoint").at("entries").as_array().size(), 16U);
+  gate_->left.add();
+  seen_->wait_for(88);
+  EXPECT_EQ(get_json("/v1/state/keep/sum/7?consistency=checkpoint").at("value").as_int64(), 5);
+  EXPECT_EQ(get_json("/v1/state/keep/sum/7").at("value").as_int64(), 6);
+}
+
 TEST_F(JobHttp, CheckpointReadsNameTheCheckpointTheyAreOf) {
   start();
   std::map<std::int64_t, std::int64_t> sum_of;  // by checkpoint
