@@ -337,6 +337,66 @@ TEST(Inference, TheServersOwnErrorsAreTextsToo) {
   EXPECT_TRUE(large->body.starts_with(R"({"error":"read body)")) << large->body;
 }
 
+TEST(Inference, NamesThatNobodyWouldGiveAreNotFound) {
+  ServedJob served;
+  served.publish("press", "risk", 3, tree("70"));
+  for (const std::string name : {"%FF%00%0A%0D", "..%2F..%2Fetc", ":", "press:", ":risk", "press:risk:risk", "%22%5C",
+                                 "press%00", "PRESS", "press%3Arisk%2Fversions%2F3"}) {
+    for (const std::string& path : {name, name + "/ready", name + "/versions/3", name + "/versions/3/ready"}) {
+      const std::string error = served.get("/v2/models/" + path, 404);
+      EXPECT_TRUE(error.starts_with(R"({"error":"find model ')")) << path << "\n" << error;
+    }
+    served.infer(name, kThreeRows, 404);
+    served.infer(name + "/versions/3", kThreeRows, 404);
+  }
+  served.get("/v2/models/" + std::string(8000, 'x'), 404);
+  served.get("/v2/models//ready", 404);
+  served.get("/v2/models/press?uid=nothing", 404);
+  served.get("/v2/models/press?name=", 404);
+  served.get("/v2/models/press/versions/99999999999999999999", 400);
+  served.get("/v2/models/press/versions/-3/ready", 400);
+  EXPECT_EQ(served.client->post("/v2/repository/index", std::string(5000, ' '))->status, 413);
+  EXPECT_EQ(served.client->post("/v2/repository/index?limit=1001", "")->status, 400);
+  EXPECT_EQ(served.client->post("/v2/repository/index", std::string(4000, '['))->status, 400);
+  served.infer("press", kThreeRows);
+}
+
+TEST(Inference, NoMoreThanSixtyFourAreInWorkAtOnce) {
+  ServedJob served;
+  served.publish("press", "slow", 1, "x", "HANG");
+  const std::string body =
+      R"({"inputs":[{"name":"temperature","datatype":"FP64","shape":[7],"data":[1,2,3,4,5,6,7]}]})";
+  const auto requests = [&served] {
+    const std::string name = "\nweir_http_requests_total ";
+    const std::string metrics = served.get("/metrics");
+    return std::stoul(metrics.substr(metrics.find(name) + name.size()));
+  };
+  const auto before = requests();
+  std::vector<HttpClient> clients;
+  for (int i = 0; i < 65; ++i) {
+    clients.emplace_back(served.job->http_port());
+    ASSERT_TRUE(clients.back()
+                    .send("POST /v2/models/press/infer HTTP/1.1\r\nHost: localhost\r\nContent-Length: " +
+                          std::to_string(body.size()) + "\r\n\r\n" + body)
+                    .is_ok());
+  }
+  for (std::size_t asked = 1; requests() < before + 65 + asked; ++asked) {
+  }  // until all have come
+  served.gate->open();
+  int answered = 0;
+  int refused = 0;
+  for (HttpClient& client : clients) {
+    const auto reply = client.read_reply();
+    ASSERT_TRUE(reply.is_ok()) << reply.status().to_string();
+    ++(reply->status == 200 ? answered : refused);
+    if (reply->status == 200) continue;
+    EXPECT_EQ(reply->body, R"({"error":"too many inferences are in work at once"})");
+    EXPECT_EQ(reply->header("retry-after"), "1");
+  }
+  EXPECT_EQ(answered, 64);
+  EXPECT_EQ(refused, 1);
+}
+
 TEST(Inference, TheStreamsStatisticsStayItsOwn) {
   ServedJob served;
   served.publish("press", "risk", 3, tree("70"));
