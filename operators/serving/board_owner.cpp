@@ -44,7 +44,7 @@ BoardModelPtr BoardOwner::posted_of(OwnedModels& slot, const ModelVersion* versi
   if (version == nullptr) return nullptr;
   BoardModelPtr& model = slot.posted[version->facts.sequence];
   if (!model) {
-    model = std::make_shared<BoardModel>(version->id, version->facts.sequence);
+    model = std::make_shared<BoardModel>(version->id, version->facts.sequence, version->facts.record);
     if (version->scorer != nullptr) model->set_ready(version->scorer);
   }
   return model;

@@ -20,6 +20,7 @@ ReaderVersion* version_of(ReaderSlot& slot, const BoardModelPtr& model) {
   ReaderVersion& added = *slot.versions_here.emplace_back(std::make_unique<ReaderVersion>());
   added.model = model;
   added.id = model->id();
+  added.facts.record = model->record();
   return &added;
 }
 

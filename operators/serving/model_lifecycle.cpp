@@ -416,7 +416,9 @@ void ModelLifecycle::enter(ModelSlot& slot, StoredVersion& facts, ModelState sta
                          state,
                          facts.reason,
                          event_time() ? facts.effective_at : kMinTimestamp,
-                         facts.since};
+                         facts.since,
+                         facts.record.type,
+                         facts.record.options};
   log_event(context_->uid(), event);
   if (options_.on_event) options_.on_event(event);
   if (collects_events_) events_.push_back(event);

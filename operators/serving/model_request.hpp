@@ -9,6 +9,7 @@
 #include <weir/http.hpp>
 #include <weir/model_record.hpp>
 #include <weir/result.hpp>
+#include <weir/serving/audit.hpp>
 
 namespace weir::serving {
 
@@ -26,9 +27,5 @@ Result<ModelRecord> model_of(const HttpRequest& request);
 
 /// An order about the models of `key`: name, version, effective_at from query or headers.
 Result<ModelRecord> order_of(const HttpRequest& request, std::string key, ModelControl control);
-
-/// What a parameter says: `2013-07-04T10:00:00Z`, with up to six decimals of a second, or microseconds since 1970-01-01
-/// UTC.
-Result<Timestamp> parse_event_time(std::string_view what, std::string_view text);
 
 }  // namespace weir::serving

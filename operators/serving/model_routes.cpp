@@ -5,10 +5,12 @@
 #include <utility>
 
 #include <weir/json.hpp>
+#include <weir/runtimes.hpp>
 #include <weir/serving.hpp>
 #include <weir/serving/serving_view.hpp>
 
 #include "operators/inference/inference_routes.hpp"
+#include "operators/serving/archive_audit.hpp"
 #include "operators/serving/model_request.hpp"
 #include "operators/serving/serving_registry.hpp"
 
@@ -50,7 +52,9 @@ HttpResponse list_response(std::vector<Shown>& parts, const JobControl& control)
   return HttpResponse::json(json.take());
 }
 
-HttpResponse key_response(std::vector<Shown>& parts, const JobControl& control, std::string_view what) {
+/// `archives`: what archives say beside the operators, if anything; then it is no fault that no operator knows the key.
+HttpResponse key_response(const std::vector<Shown>& parts, const JobControl& control, std::string_view what,
+                          const ArchivesAnswer* archives = nullptr) {
   JsonWriter json;
   json.begin_object();
   json.key("operators");
@@ -70,11 +74,15 @@ HttpResponse key_response(std::vector<Shown>& parts, const JobControl& control, 
     json.raw(part.answer);
     json.end_object();
   }
-  if (found == 0) {
+  if (found == 0 && (archives == nullptr || !archives->is_found)) {
     const Status failure = failure_of(parts);
     return HttpResponse::error(failure.is_ok() ? missing : failure);
   }
   json.end_array();
+  if (archives != nullptr) {
+    json.key("archives");
+    json.raw(archives->json);
+  }
   json.key("position");
   json.raw(control.position_json());
   json.end_object();
@@ -127,34 +135,79 @@ void show_models(const ServingRegistry& registry, JobControl& control, const Htt
       [&control, reply = std::move(reply)](auto& parts) { reply(key_response(parts, control, "serving")); });
 }
 
-Result<AuditQuestion> question_of(const HttpRequest& request) {
+/// What is asked, of the operators' swap logs and of the archives.
+struct AuditRequest {
+  AuditQuestion log;
+  ArchiveQuestion archive;
+};
+
+Result<AuditRequest> audit_request_of(const HttpRequest& request) {
   const std::string position = request.query_or("position", "");
   const std::string time = request.query_or("time", "");
+  const std::string version = request.query_or("version", "");
   if (position.empty() == time.empty())
     return Status::invalid_argument("ask for one record: by position= (in its source) or by time= (its event time)");
-  AuditQuestion question;
+  AuditRequest asked;
+  asked.archive.key = request.captures.at(0);
+  if (!version.empty() && (!parse_number(version, asked.archive.version) || asked.archive.version <= 0))
+    return Status::invalid_argument("version is '" + version + "': 1 and up");
   if (!time.empty()) {
-    WEIR_ASSIGN_OR_RETURN(question.time, parse_event_time("time", time));
-    return question;
+    WEIR_ASSIGN_OR_RETURN(asked.log.time, parse_event_time("time", time));
+  } else {
+    std::uint64_t number = 0;
+    if (!parse_number(position, number))
+      return Status::invalid_argument("position is '" + position + "': a whole number, 0 and up");
+    asked.log.position = number;
   }
-  std::uint64_t number = 0;
-  if (!parse_number(position, number))
-    return Status::invalid_argument("position is '" + position + "': a whole number, 0 and up");
-  question.position = number;
-  return question;
+  asked.archive.position = asked.log.position;
+  asked.archive.time = asked.log.time;
+  return asked;
 }
 
-void audit(const ServingRegistry& registry, JobControl& control, const HttpRequest& request, HttpReply reply) {
+/// What a task knows of a record: its swap log's answer, and the versions of the key that are kept.
+struct Audited {
+  std::string log;
+  std::vector<ServedModel> models;
+};
+
+/// When the tasks have answered the archives are asked, if there may be any.
+void finish_audit(std::vector<TaskAnswer<Audited>>& audited, const HttpReply& reply,
+                  const std::shared_ptr<ArchiveAuditor>& auditor, JobControl& control, ArchiveQuestion question) {
+  std::vector<Shown> logs;
+  std::vector<ModelRuntimes> runtimes;
+  for (TaskAnswer<Audited>& task : audited) {
+    logs.push_back({task.uid, task.status, std::move(task.answer.log), true});
+    for (const ServedModel& model : task.answer.models) {
+      if (!model.is_pending)
+        question.known.push_back({model.name, model.version, model.digest, model.type, model.load.record.options});
+      if (model.config && runtimes.empty()) runtimes.push_back(model.config->runtimes);
+    }
+  }
+  runtimes.push_back(all_runtimes());  // where no operator has a model of the key any more
+  auditor->ask(control, std::move(question), std::move(runtimes),
+               [logs = std::move(logs), reply, &control](const Result<ArchivesAnswer>& archives) {
+                 if (!archives.is_ok()) return reply(HttpResponse::error(archives.status()));
+                 reply(key_response(logs, control, "audit", archives->json == "[]" ? nullptr : &*archives));
+               });
+}
+
+void audit(const ServingRegistry& registry, const std::shared_ptr<ArchiveAuditor>& auditor, JobControl& control,
+           const HttpRequest& request, HttpReply reply) {
   const auto uids = registry.chosen(request);
   if (!uids) return reply(HttpResponse::error(uids.status()));
-  const auto question = question_of(request);
-  if (!question) return reply(HttpResponse::error(question.status()));
-  ask_all<std::string>(
+  const Result<AuditRequest> asked = audit_request_of(request);
+  if (!asked) return reply(HttpResponse::error(asked.status()));
+  ask_all<Audited>(
       control, *uids,
-      [key = request.captures.at(0), question = *question](ServingView& view, Shown& shown) {
-        put(view.audit(key, question), shown);
+      [key = asked->archive.key, question = asked->log](ServingView& view, TaskAnswer<Audited>& task) {
+        Result<std::string> log = view.audit(key, question);
+        task.status = log.status();
+        if (log.is_ok()) task.answer.log = std::move(log).value();
+        view.add_served(key, task.answer.models).ignore("a task that does not know the key has no models of it");
       },
-      [&control, reply = std::move(reply)](auto& parts) { reply(key_response(parts, control, "audit")); });
+      [auditor, &control, question = asked->archive, reply = std::move(reply)](auto& audited) {
+        finish_audit(audited, reply, auditor, control, question);
+      });
 }
 
 }  // namespace
@@ -168,8 +221,9 @@ std::vector<HttpRoute> model_routes(const std::string& uid, JobControl& control)
   const auto show = [registry, &control](const HttpRequest& request, HttpReply reply) {
     show_models(*registry, control, request, std::move(reply));
   };
-  const auto ask = [registry, &control](const HttpRequest& request, HttpReply reply) {
-    audit(*registry, control, request, std::move(reply));
+  const auto ask = [registry, auditor = std::make_shared<ArchiveAuditor>(), &control](const HttpRequest& request,
+                                                                                      HttpReply reply) {
+    audit(*registry, auditor, control, request, std::move(reply));
   };
   std::vector<HttpRoute> routes = inference::inference_routes(registry, control);
   routes.push_back({"GET", "/v1/models", list, 1});

@@ -4,13 +4,26 @@
 #include <cstring>
 #include <string>
 
+#include <weir/archived_inputs.hpp>
 #include <weir/serde.hpp>
 
 namespace weir::serving {
 namespace {
 
-constexpr std::string_view kEvent = "model-event";
 constexpr std::string_view kProgress = "model-progress";
+
+template <class Put>
+void put_some(std::vector<ModelEvent>& waiting, std::size_t room, const Put& put) {
+  const std::size_t sent = std::min(waiting.size(), room);
+  for (std::size_t i = 0; i < sent; ++i) put(waiting[i]);
+  waiting.erase(waiting.begin(), waiting.begin() + static_cast<std::ptrdiff_t>(sent));
+}
+
+ArchivedEvent archived_event(const ModelEvent& event) {
+  return {event.key,          {event.name, event.version, event.digest, event.type, event.options},
+          event.state,        event.reason,
+          event.effective_at, event.at};
+}
 
 }  // namespace
 
@@ -21,27 +34,38 @@ void ServingMetrics::open(OperatorContext& context) {
 }
 
 Status ModelEventsOutput::open(OperatorContext& context, ModelLifecycle& lifecycle) {
-  output_ = context.side_output(kModelEvents.name);
-  lifecycle.collect_events(output_.has_value());
-  if (!output_ || context.task_index() != 0) return {};
-  for (const auto& [name, bytes] : context.restored_entries()) {
-    if (name != kEvent) continue;
-    WEIR_ASSIGN_OR_RETURN(ModelEvent event, deserialize<ModelEvent>(bytes));
-    waiting_.push_back(std::move(event));
+  events_.index = context.side_output(kModelEvents.name);
+  archived_.index = context.side_output(kModelInputs.name);
+  lifecycle.collect_events(events_.index || archived_.index);
+  if (context.task_index() != 0) return {};
+  for (Output* output : {&events_, &archived_}) {
+    for (const auto& [name, bytes] : context.restored_entries()) {
+      if (name != output->entry || !output->index) continue;
+      WEIR_ASSIGN_OR_RETURN(ModelEvent event, deserialize<ModelEvent>(bytes));
+      output->waiting.push_back(std::move(event));
+    }
   }
   return {};
 }
 
 void ModelEventsOutput::put(ModelLifecycle& lifecycle, Outbox& out) {
-  if (!output_) return;
-  for (ModelEvent& event : lifecycle.take_events()) waiting_.push_back(std::move(event));
-  const std::size_t sent = std::min(waiting_.size(), out.room(*output_));
-  for (std::size_t i = 0; i < sent; ++i) out.batch<ModelEvent>(*output_).records.emplace(std::move(waiting_[i]));
-  waiting_.erase(waiting_.begin(), waiting_.begin() + static_cast<std::ptrdiff_t>(sent));
+  if (!events_.index && !archived_.index) return;
+  for (ModelEvent& event : lifecycle.take_events()) {
+    if (archived_.index && event.state >= ModelState::kReady) archived_.waiting.push_back(event);
+    if (events_.index) events_.waiting.push_back(std::move(event));
+  }
+  if (events_.index)
+    put_some(events_.waiting, out.room(*events_.index),
+             [&](ModelEvent& event) { out.batch<ModelEvent>(*events_.index).records.emplace(std::move(event)); });
+  if (archived_.index)
+    put_some(archived_.waiting, out.room(*archived_.index), [&](ModelEvent& event) {
+      out.batch<ArchiveRecord>(*archived_.index).records.emplace(ArchiveRecord{archived_event(event)});
+    });
 }
 
 void ModelEventsOutput::snapshot(SnapshotBuilder& builder) const {
-  for (const ModelEvent& event : waiting_) builder.put(std::string(kEvent), serialize(event));
+  for (const Output* output : {&events_, &archived_})
+    for (const ModelEvent& event : output->waiting) builder.put(std::string(output->entry), serialize(event));
 }
 
 void put_model_progress(SnapshotBuilder& builder, Timestamp progress) {

@@ -68,6 +68,8 @@ struct ModelEvent {
   std::string reason;                      ///< of a refusal
   Timestamp effective_at = kMinTimestamp;  ///< event time, in kEventTime mode
   Timestamp at = kMinTimestamp;            ///< wall-clock time of the step
+  std::string type;                        ///< of the runtime
+  ModelOptions options{};                  ///< what its sender said beyond its bytes
 
   /// `{"key", "name", "version", "sha256", "state", "reason", "effective_at", "at"}`; what is not known is left out.
   void weir_json(JsonWriter& json) const;

@@ -14,7 +14,9 @@
 /// once, by digest, in <job directory>/models. After a restart models are loaded again before their key's records are
 /// scored.
 ///
-/// HTTP: GET /v1/models, /v1/models/{key}, /v1/models/{key}/{version}.
+/// What the models see can be archived, to be audited and scored again: weir/archive.hpp.
+///
+/// HTTP: GET /v1/models, /v1/models/{key}, /v1/models/{key}/{version}, /v1/audit/{key}.
 
 #include <memory>
 #include <string>

@@ -24,6 +24,8 @@
 #include <weir/topic_source.hpp>
 
 // Serving models.
+#include <weir/archive.hpp>
+#include <weir/archived_inputs.hpp>
 #include <weir/decision_policy.hpp>
 #include <weir/features.hpp>
 #include <weir/model.hpp>
@@ -31,6 +33,7 @@
 #include <weir/model_inbox.hpp>
 #include <weir/model_record.hpp>
 #include <weir/model_signature.hpp>
+#include <weir/replay.hpp>
 #include <weir/runtimes.hpp>
 #include <weir/score_values.hpp>
 #include <weir/scored.hpp>

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include <weir/result.hpp>
 #include <weir/serving/serving_state.hpp>
@@ -15,6 +16,10 @@ struct AuditQuestion {
   std::optional<std::uint64_t> position;
   std::optional<Timestamp> time;
 };
+
+/// What a parameter says: `2013-07-04T10:00:00Z`, with up to six decimals of a second, or microseconds since 1970-01-01
+/// UTC.
+Result<Timestamp> parse_event_time(std::string_view what, std::string_view text);
 
 /// What a swap log can say about records of one key.
 struct AuditOptions {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -14,7 +15,9 @@
 #include <weir/features.hpp>
 #include <weir/scored.hpp>
 #include <weir/serve_options.hpp>
+#include <weir/serving/archive_output.hpp>
 #include <weir/serving/model_slot.hpp>
+#include <weir/serving/side_batch.hpp>
 
 namespace weir::serving {
 
@@ -41,15 +44,20 @@ class BatchScorer {
   /// Scores records [first, first + count) of `in` and appends the results to `out`. slots[i] and versions[i] belong to
   /// record first + i; no version: it is answered by the no-model policy. Records are moved from. One Scorer::score per
   /// version, and at most one clock read: versions so fast that it would count are timed together, about a microsecond
-  /// at a time. The groups are valid until the next call.
+  /// at a time. Inputs and answers are copied to `archive` when it has a batch: at most `count` records. The groups are
+  /// valid until the next call.
   std::span<const ScoredGroup> score(Batch<T>& in, std::size_t first, std::size_t count, ModelSlot* const* slots,
-                                     ModelVersion* const* versions, const Clock& clock, Batch<Scored<T>>& out) {
+                                     ModelVersion* const* versions, const Clock& clock, Batch<Scored<T>>& out,
+                                     const ArchiveTarget& archive = {}) {
     group(count, slots, versions);
     gather(in, first, count);
     score_groups(clock);
+    if (archive.batch != nullptr) [[unlikely]]
+      put_aside(in, first, count, slots, archive);
     emit(in, first, count, slots, out);
     return {groups_.data() + 1, groups_.size() - 1};
   }
+  [[nodiscard]] const FeatureSchema& schema() const noexcept { return features_.schema(); }
   /// Number of the last call: the batch_mark of the versions it used.
   [[nodiscard]] std::uint64_t mark() const noexcept { return mark_; }
   /// Records of the last call that had no model.
@@ -191,6 +199,74 @@ class BatchScorer {
     }
   }
 
+  // Before the records are moved from: texts are views into them. One ArchiveRecord for each group, and for each key
+  // with records that met no model.
+  void put_aside(const Batch<T>& in, std::size_t first, std::size_t count, ModelSlot* const* slots,
+                 const ArchiveTarget& archive) {
+    record_of_.resize(count);
+    rows_.resize(count);
+    for (std::uint32_t i = 0; i < count; ++i) {
+      record_of_[row_of_[i]] = i;
+      rows_[i] = i;
+    }
+    for (std::size_t index = 1; index < groups_.size(); ++index) {
+      const ScoredGroup& group = groups_[index];
+      ArchivedInputs& inputs = put_rows(in, first, {rows_.data() + group.first_row, group.rows}, archive);
+      inputs.key = group.slot->key_text;
+      inputs.model = archived_model(*group.version);
+      inputs.path = options_.path;
+      for (std::size_t row = group.first_row; row < std::size_t{group.first_row} + group.rows; ++row)
+        inputs.statuses.push_back(failed_[row] == 0 ? ScoreStatus::kOk : ScoreStatus::kError);
+      const std::size_t numbers = std::size_t{group.rows} * group.version->number_outputs;
+      const std::size_t texts = std::size_t{group.rows} * group.version->text_outputs;
+      inputs.number_outputs.assign(group.numbers, group.numbers + numbers);
+      inputs.text_outputs.assign(group.texts, group.texts + texts);
+    }
+    const auto slot_of = [&](std::uint32_t row) { return slots[record_of_[row]]; };
+    const auto begin = rows_.begin() + groups_[0].first_row;
+    std::stable_sort(begin, rows_.end(), [&](std::uint32_t left, std::uint32_t right) {
+      return std::less<>()(slot_of(left), slot_of(right));
+    });
+    for (auto row = begin, next = row; row != rows_.end(); row = next) {
+      next = std::find_if(row, rows_.end(), [&](std::uint32_t other) { return slot_of(other) != slot_of(*row); });
+      ArchivedInputs& inputs = put_rows(in, first, {row, next}, archive);
+      inputs.key = slot_of(*row)->key_text;
+      const bool has_fallback = options_.no_model == NoModelPolicy::kFallback;
+      inputs.path = has_fallback ? ScorePath::kFallback : ScorePath::kNone;
+      const auto rows = static_cast<std::size_t>(next - row);
+      inputs.statuses.assign(rows, has_fallback ? ScoreStatus::kFallback : ScoreStatus::kNoModel);
+      for (std::size_t i = 0; has_fallback && i < rows; ++i) {
+        inputs.number_outputs.insert(inputs.number_outputs.end(), options_.fallback.begin(), options_.fallback.end());
+        inputs.text_outputs.insert(inputs.text_outputs.end(), options_.fallback_texts.begin(),
+                                   options_.fallback_texts.end());
+      }
+    }
+  }
+
+  ArchivedInputs& put_rows(const Batch<T>& in, std::size_t first, std::span<const std::uint32_t> rows,
+                           const ArchiveTarget& archive) {
+    ArchivedInputs& inputs = archive.batch->records.emplace().what.template emplace<ArchivedInputs>();
+    inputs.features = archive.features;
+    const std::size_t number_columns = features_.schema().number_columns();
+    const std::size_t text_columns = features_.schema().text_columns();
+    inputs.numbers.reserve(rows.size() * number_columns);
+    inputs.texts.reserve(rows.size() * text_columns);
+    if (!in.timestamps.empty()) inputs.times.reserve(rows.size());
+    if (!in.positions.empty()) inputs.positions.reserve(rows.size());
+    for (const std::uint32_t row : rows) {
+      const double* numbers = numbers_.data() + row * number_columns;
+      inputs.numbers.insert(inputs.numbers.end(), numbers, numbers + number_columns);
+      for (std::size_t column = 0; column < text_columns; ++column) {
+        const std::string_view text = texts_[row * text_columns + column];
+        auto& kept = inputs.texts.emplace_back();
+        if (text.data() != nullptr) kept.emplace(text);
+      }
+      if (!in.timestamps.empty()) inputs.times.push_back(time_of(in, first + record_of_[row]));
+      if (!in.positions.empty()) inputs.positions.push_back(position_of(in, first + record_of_[row]));
+    }
+    return inputs;
+  }
+
   void emit(Batch<T>& in, std::size_t first, std::size_t count, ModelSlot* const* slots, Batch<Scored<T>>& out) {
     make_answers();
     const bool any_dropped = without_model() != 0 && options_.no_model == NoModelPolicy::kDrop;
@@ -305,6 +381,8 @@ class BatchScorer {
   bool all_plain_ = true;        // no texts, no failures
   std::vector<std::uint32_t> group_of_;
   std::vector<std::uint32_t> row_of_;
+  std::vector<std::uint32_t> record_of_;  // archive only: by row
+  std::vector<std::uint32_t> rows_;       // archive only: those without a model by key
   std::vector<double> numbers_;
   std::vector<std::string_view> texts_;
   std::vector<double> out_numbers_;

@@ -69,6 +69,7 @@ class BroadcastServeOperator final : public Operator, public ServingView {
     waker_ = context.waker();
     metrics_.open(context);
     WEIR_RETURN_IF_ERROR(events_.open(context, lifecycle_));
+    WEIR_RETURN_IF_ERROR(archive_.open(context, scorer_.schema(), options_.outputs));
     board_ = std::static_pointer_cast<ModelBoard>(
         context.shared([&] { return std::make_shared<ModelBoard>(context.parallelism()); }));
     board_->join(context.task_index(), waker_);
@@ -271,7 +272,8 @@ class BroadcastServeOperator final : public Operator, public ServingView {
   }
 
   void take_records(Batch<T>& batch, Outbox& out) {
-    const std::size_t count = std::min(batch.remaining(), out.room());
+    if (!events_.empty()) events_.put(lifecycle_, out);  // records must not keep them from the archive for ever
+    const std::size_t count = std::min(batch.remaining(), archive_.room(out));
     const std::size_t first = batch.cursor;
     slots_of_.resize(count);
     versions_.resize(count);
@@ -312,7 +314,7 @@ class BroadcastServeOperator final : public Operator, public ServingView {
   void score(Batch<T>& batch, std::size_t first, std::size_t count, Outbox& out) {
     if (count == 0) return;
     const auto groups = scorer_.score(batch, first, count, slots_of_.data(), versions_.data(), context_->clock(),
-                                      out.batch<Scored<T>>());
+                                      out.batch<Scored<T>>(), archive_.target(out));
     const std::lock_guard lock(share_->mutex);
     if (scorer_.without_model() != 0) [[unlikely]] {
       for (std::size_t i = 0; i < count; ++i)
@@ -356,7 +358,7 @@ class BroadcastServeOperator final : public Operator, public ServingView {
 
   // kHold, and no room: the oldest of all is answered without a model.
   void answer_oldest(Outbox& out) {
-    if (out.room() == 0 || holding_.empty()) return;
+    if (archive_.room(out) == 0 || holding_.empty()) return;
     LocalSlot& slot = **std::min_element(holding_.begin(), holding_.end(), [](const LocalSlot* a, const LocalSlot* b) {
       return a->waiting.begin()->first.second < b->waiting.begin()->first.second;
     });
@@ -378,7 +380,7 @@ class BroadcastServeOperator final : public Operator, public ServingView {
   // Lets go of those whose time has come. False when the outbox filled up before all had left.
   bool release(Outbox& out) {
     while (release_due_) {
-      const std::size_t room = out.room();
+      const std::size_t room = archive_.room(out);
       if (room == 0) return false;
       side_.clear();
       slots_of_.resize(room);
@@ -465,6 +467,7 @@ class BroadcastServeOperator final : public Operator, public ServingView {
   std::optional<BoardReader> reader_;  // from open() on
   ServingMetrics metrics_;
   ModelEventsOutput events_;
+  ArchiveOutput archive_;
 
   Timestamp progress_ = kMinTimestamp;  // event time: how far this task has read its part of the model stream
   std::vector<LocalSlot*> holding_;     // slots with records that wait

@@ -21,6 +21,7 @@
 
 #include <weir/model.hpp>
 #include <weir/model_id.hpp>
+#include <weir/model_record.hpp>
 #include <weir/serving/serving_statistics.hpp>
 #include <weir/status.hpp>
 #include <weir/time.hpp>
@@ -32,9 +33,12 @@ class BoardModel {
  public:
   enum class State : unsigned char { kLoading, kReady, kFailed };
 
-  BoardModel(ModelId id, std::uint64_t sequence) : id_(id), sequence_(sequence) {}
+  /// `record` without its bytes.
+  BoardModel(ModelId id, std::uint64_t sequence, ModelRecord record)
+      : id_(id), sequence_(sequence), record_(std::move(record)) {}
 
   [[nodiscard]] const ModelId& id() const noexcept { return id_; }
+  [[nodiscard]] const ModelRecord& record() const noexcept { return record_; }
   [[nodiscard]] std::uint64_t sequence() const noexcept { return sequence_; }
   [[nodiscard]] State state() const noexcept { return state_.load(std::memory_order_acquire); }
   /// Precondition: kReady.
@@ -52,6 +56,7 @@ class BoardModel {
  private:
   const ModelId id_;
   const std::uint64_t sequence_;
+  const ModelRecord record_;
   std::shared_ptr<const Scorer> scorer_;
   std::atomic<State> state_{State::kLoading};
   std::atomic<bool> used_{false};

@@ -62,6 +62,7 @@ class ServeOperator final : public Operator, public ServingView {
     waker_ = context.waker();
     metrics_.open(context);
     WEIR_RETURN_IF_ERROR(events_.open(context, lifecycle_));
+    WEIR_RETURN_IF_ERROR(archive_.open(context, scorer_.schema(), options_.outputs));
     WEIR_RETURN_IF_ERROR(lifecycle_.open(context));
     models_ = &context.state().emplace<ValueTable<K, KeyModels>>(nullptr, StateOptions{"current-model", true});
     swaps_ = &context.state().emplace<ValueTable<K, SwapLog>>(nullptr, StateOptions{"swap-log", true});
@@ -183,7 +184,8 @@ class ServeOperator final : public Operator, public ServingView {
   }
 
   void take_records(Batch<T>& batch, Outbox& out) {
-    const std::size_t count = std::min(batch.remaining(), out.room());
+    if (!events_.empty()) events_.put(lifecycle_, out);  // records must not keep them from the archive for ever
+    const std::size_t count = std::min(batch.remaining(), archive_.room(out));
     event_time() ? take_by_event_time(batch, count, out) : take_on_arrival(batch, count, out);
   }
 
@@ -287,7 +289,7 @@ class ServeOperator final : public Operator, public ServingView {
   void score(Batch<T>& batch, std::size_t first, std::size_t count, Outbox& out) {
     if (count == 0) return;
     const auto groups = scorer_.score(batch, first, count, slots_of_.data(), versions_.data(), context_->clock(),
-                                      out.batch<Scored<T>>());
+                                      out.batch<Scored<T>>(), archive_.target(out));
     if (scorer_.without_model() != 0) [[unlikely]]
       count_without_model(count);
     if (groups.empty()) return;
@@ -370,7 +372,7 @@ class ServeOperator final : public Operator, public ServingView {
   // Lets go of held records whose time has come. False when the outbox filled up before all had left.
   bool release(Outbox& out) {
     while (release_due_) {
-      const std::size_t room = out.room();
+      const std::size_t room = archive_.room(out);
       if (room == 0) return false;
       side_.clear();
       slots_of_.resize(room);
@@ -473,6 +475,7 @@ class ServeOperator final : public Operator, public ServingView {
   std::conditional_t<kCanHold, HeldTable<K, T>, void>* held_ = nullptr;
   ServingMetrics metrics_;
   ModelEventsOutput events_;
+  ArchiveOutput archive_;
 
   Timestamp progress_ = kMinTimestamp;  // event time: how far the model stream has come
   std::vector<Slot*> holding_;          // slots with held records

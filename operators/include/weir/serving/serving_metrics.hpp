@@ -20,7 +20,8 @@ struct ServingMetrics {
   void open(OperatorContext& context);
 };
 
-/// The side output kModelEvents. Events that found no room wait here and are part of checkpoints.
+/// The side output kModelEvents, and the models' part of kModelInputs. Events that found no room wait here and are part
+/// of checkpoints.
 class ModelEventsOutput {
  public:
   /// Takes up the events a checkpoint holds, on the first task.
@@ -28,11 +29,16 @@ class ModelEventsOutput {
   /// Puts out what happened since the last call, as far as there is room.
   void put(ModelLifecycle& lifecycle, Outbox& out);
   void snapshot(SnapshotBuilder& builder) const;
-  [[nodiscard]] bool empty() const noexcept { return waiting_.empty(); }
+  [[nodiscard]] bool empty() const noexcept { return events_.waiting.empty() && archived_.waiting.empty(); }
 
  private:
-  std::optional<std::size_t> output_;  // nothing: nobody listens
-  std::vector<ModelEvent> waiting_;
+  struct Output {
+    std::string_view entry;            // in checkpoints
+    std::optional<std::size_t> index;  // nothing: nobody listens
+    std::vector<ModelEvent> waiting{};
+  };
+  Output events_{"model-event", {}};
+  Output archived_{"archived-event", {}};
 };
 
 /// Event time: how far a task had read the model stream, in checkpoints.
