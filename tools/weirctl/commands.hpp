@@ -16,5 +16,6 @@ inline constexpr int kCannot = 2;   ///< it could not be done; standard error sa
 
 void add_model_commands(CLI::App& app, int& result);
 void add_models_commands(CLI::App& app, int& result);
+void add_archive_commands(CLI::App& app, int& result);
 
 }  // namespace weirctl

@@ -10,6 +10,7 @@ int main(int argc, char** argv) {
   int result = 0;
   weirctl::add_model_commands(app, result);
   weirctl::add_models_commands(app, result);
+  weirctl::add_archive_commands(app, result);
   CLI11_PARSE(app, argc, argv);
   return result;
 }
