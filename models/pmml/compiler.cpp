@@ -182,8 +182,9 @@ Operand Compiler::field(std::string_view name, Scope& scope, Element at, std::st
       return {};
     }
     if (entry->state == Scope::Entry::State::kDerived) {
-      const Nesting nesting(*this);
-      if (!nesting.fits || stop()) return {};
+      // Counts twice: five functions call each other for one derived field of a chain.
+      const Nesting nesting(*this), again(*this);
+      if (!again.fits || stop()) return {};
       entry->state = Scope::Entry::State::kInProgress;
       // Entries never move: the map keeps its nodes while derived fields define nothing.
       // Compiled apart and appended as a whole: what asks for it may be half emitted itself.

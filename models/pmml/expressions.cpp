@@ -18,7 +18,8 @@ namespace {
 
 // What a Discretize gives is text unless it says otherwise: when its field has another type, the bins' values are
 // converted once, here, instead of in every row. False when that is not all, or when one is no value of the type.
-bool convert_bins(Tables& tables, const BlockBuilder& block, const Operand& value, const Type& to) {
+// Not inlined: its locals would lie in each frame of a deep recursion.
+[[gnu::noinline]] bool convert_bins(Tables& tables, const BlockBuilder& block, const Operand& value, const Type& to) {
   if (!value.type.is_text() || to.is_text() || block.code.empty()) return false;
   const Instruction& last = block.code.back();
   if (last.op != Op::kDiscretize || last.target != value.slot) return false;
