@@ -1,6 +1,5 @@
 #include "operators/archive/archive_models.hpp"
 
-#include <atomic>
 #include <cstring>
 
 #include <weir/serde.hpp>
@@ -36,8 +35,7 @@ Result<std::shared_ptr<const Scorer>> ArchiveModels::load(const ModelDigest& fea
     config.blobs = archive_.models();
     request.digest = model.digest;
   }
-  std::atomic<ModelState> stage{};
-  serving::LoadResult result = serving::load_model(config, request, stage);
+  serving::LoadResult result = serving::load_model(config, request, {});
   if (result.status.is_ok()) return result.scorer;
   if (bytes != nullptr) return result.status.with_context("load the model");
   return result.status.with_context("load model '" + model.name + "' version " + std::to_string(model.version) + " (" +

@@ -1,7 +1,6 @@
 #include "operators/inference/model_shelf.hpp"
 
 #include <algorithm>
-#include <atomic>
 
 namespace weir::inference {
 namespace {
@@ -51,8 +50,7 @@ Result<std::shared_ptr<const Model>> ModelShelf::model(const ServedModel& served
     const std::lock_guard lock(mutex_);
     if (const Entry* entry = find(identity, served)) return entry->model;
   }
-  std::atomic<ModelState> stage{ModelState::kReceived};
-  serving::LoadResult loaded = serving::load_model(*served.config, served.load, stage);
+  serving::LoadResult loaded = serving::load_model(*served.config, served.load, {});
   WEIR_RETURN_IF_ERROR(loaded.status.with_context("load model '" + served.key + "' version " +
                                                   std::to_string(served.version) + " again"));
   const std::lock_guard lock(mutex_);

@@ -173,7 +173,9 @@ void ModelLifecycle::start_load(ModelSlot& slot, PendingModel& pending) {
 
 bool ModelLifecycle::poll() {
   bool progress = false;
-  for (LoadResult& result : loader_->take_finished()) {
+  ModelLoader::News news = loader_->take_news();
+  for (const auto& [id, stage] : news.entered) on_stage(id, stage);
+  for (LoadResult& result : news.finished) {
     progress = true;
     const auto load = loads_.extract(result.id);
     on_loaded(*load.mapped(), std::move(result));
@@ -181,6 +183,15 @@ bool ModelLifecycle::poll() {
   // The executor is full with others' work and nothing of ours will wake us: look again a little later.
   if (loader_->pump()) context_->schedule(context_->clock().now() + std::chrono::milliseconds(10));
   return progress;
+}
+
+// That a model which was accepted long ago is loaded again is no step of its life.
+void ModelLifecycle::on_stage(std::uint64_t load_id, ModelState stage) {
+  if (reloads_.contains(load_id)) return;
+  ModelSlot& slot = *loads_.at(load_id);
+  const auto pending = std::find_if(slot.pending.begin(), slot.pending.end(),
+                                    [&](const PendingModel& one) { return one.load_id == load_id; });
+  if (pending != slot.pending.end()) enter(slot, pending->facts, stage);
 }
 
 void ModelLifecycle::on_loaded(ModelSlot& slot, LoadResult result) {

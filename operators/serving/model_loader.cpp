@@ -147,9 +147,11 @@ Status check_bytes(const LoaderConfig& config, const LoadRequest& request, const
   return {};
 }
 
-Status load(const LoaderConfig& config, const LoadRequest& request, std::atomic<ModelState>& stage,
-            LoadResult& result) {
-  stage = ModelState::kLoading;
+Status load(const LoaderConfig& config, const LoadRequest& request, const OnStage& on_stage, LoadResult& result) {
+  const auto enter = [&](ModelState stage) {
+    if (on_stage) on_stage(stage);
+  };
+  enter(ModelState::kLoading);
   WEIR_ASSIGN_OR_RETURN(result.bytes, fetch(config, request));
   result.digest = sha256(*result.bytes);
   WEIR_RETURN_IF_ERROR(check_bytes(config, request, result));
@@ -168,9 +170,9 @@ Status load(const LoaderConfig& config, const LoadRequest& request, std::atomic<
                                       std::to_string(config.limits.max_memory_bytes));
   }
   WEIR_ASSIGN_OR_RETURN(std::shared_ptr<const Scorer> scorer, model->bind(config.features, config.outputs));
-  stage = ModelState::kVerifying;
+  enter(ModelState::kVerifying);
   WEIR_RETURN_IF_ERROR(verify(config, request, *model));
-  stage = ModelState::kWarming;
+  enter(ModelState::kWarming);
   warm_up(config, *scorer);
   if (config.blobs) {
     const Result<std::string> address = config.blobs->put(*result.bytes);
@@ -185,11 +187,11 @@ Status load(const LoaderConfig& config, const LoadRequest& request, std::atomic<
 
 }  // namespace
 
-LoadResult load_model(const LoaderConfig& config, const LoadRequest& request, std::atomic<ModelState>& stage) {
+LoadResult load_model(const LoaderConfig& config, const LoadRequest& request, const OnStage& on_stage) {
   LoadResult result;
   result.id = request.id;
   try {
-    result.status = load(config, request, stage, result);
+    result.status = load(config, request, on_stage, result);
   } catch (const std::exception& error) {  // a user's runtime, or no memory
     result.status = Status::internal(std::string("the runtime threw: ") + error.what());
   } catch (...) {
@@ -206,18 +208,24 @@ ModelLoader::ModelLoader(std::shared_ptr<const LoaderConfig> config, Executor& e
     : config_(std::move(config)), executor_(executor), waker_(std::move(waker)) {}
 
 void ModelLoader::request(LoadRequest request) {
-  stages_.emplace(request.id, std::make_shared<std::atomic<ModelState>>(ModelState::kReceived));
+  stages_.emplace(request.id, ModelState::kReceived);
   waiting_.push_back(std::make_shared<LoadRequest>(std::move(request)));
 }
 
 bool ModelLoader::pump() {
   while (!waiting_.empty() && running_ < config_->max_loads) {
     const std::shared_ptr<LoadRequest> request = waiting_.front();
-    auto job = [config = config_, request, stage = stages_.at(request->id), mailbox = mailbox_, waker = waker_] {
-      LoadResult result = load_model(*config, *request, *stage);
+    auto job = [config = config_, request, mailbox = mailbox_, waker = waker_] {
+      LoadResult result = load_model(*config, *request, [&](ModelState stage) {
+        {
+          const std::lock_guard lock(mailbox->mutex);
+          mailbox->news.entered.push_back({request->id, stage});
+        }
+        waker();
+      });
       {
         const std::lock_guard lock(mailbox->mutex);
-        mailbox->finished.push_back(std::move(result));
+        mailbox->news.finished.push_back(std::move(result));
       }
       waker();
     };
@@ -230,20 +238,21 @@ bool ModelLoader::pump() {
   return false;
 }
 
-std::vector<LoadResult> ModelLoader::take_finished() {
-  std::vector<LoadResult> finished;
+ModelLoader::News ModelLoader::take_news() {
+  News news;
   {
     const std::lock_guard lock(mailbox_->mutex);
-    finished.swap(mailbox_->finished);
+    std::swap(news, mailbox_->news);
   }
-  for (const LoadResult& result : finished) stages_.erase(result.id);
-  running_ -= finished.size();
-  return finished;
+  for (const StageEntered& entered : news.entered) stages_[entered.id] = entered.stage;
+  for (const LoadResult& result : news.finished) stages_.erase(result.id);
+  running_ -= news.finished.size();
+  return news;
 }
 
 ModelState ModelLoader::stage(std::uint64_t id) const {
   const auto found = stages_.find(id);
-  return found == stages_.end() ? ModelState::kReceived : found->second->load();
+  return found == stages_.end() ? ModelState::kReceived : found->second;
 }
 
 void ModelLoader::dispose(std::shared_ptr<const Scorer> scorer) {

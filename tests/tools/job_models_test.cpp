@@ -148,11 +148,12 @@ TEST_F(JobModels, EventsTellWhatIsThereAndThenEachChange) {
         if (told.size() == 1) {
           EXPECT_EQ(publish_and_follow(publication("summer.pmml", "2")).fate, Fate::kAccepted);
         }
-        return told.size() < 5;
+        return told.size() < 8;
       },
       [] { return false; });
   EXPECT_TRUE(followed.is_ok()) << followed.to_string();
-  EXPECT_EQ(told, (std::vector<std::string>{"1 current", "2 received", "2 ready", "1 retired", "2 current"}));
+  EXPECT_EQ(told, (std::vector<std::string>{"1 current", "2 received", "2 loading", "2 verifying", "2 warming",
+                                            "2 ready", "1 retired", "2 current"}));
   JobClient stranger = *JobClient::make("127.0.0.1:" + std::to_string(job_->http_port()), "");
   const auto refused = follow_events(
       stranger, "", [](const ModelLine&) { return true; }, [] { return true; });

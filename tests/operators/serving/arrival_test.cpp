@@ -20,6 +20,20 @@ TEST(ServeModelOnArrival, AnswersWithoutAModelUntilOneIsReady) {
   EXPECT_EQ(rig.statistics("a").no_model, 2U);
 }
 
+TEST(ServeModelOnArrival, EachStepOfAModelsLifeIsToldInOrder) {
+  ServingRig rig;
+  rig.open();
+  rig.model(toy("a", "CONST 1"));
+  rig.load_all();
+  rig.model(toy("a", "rubbish"));
+  rig.load_all();
+  std::vector<std::string> steps;
+  for (const ModelEvent& event : rig.events)
+    steps.push_back(std::string(to_string(event.state)) + ' ' + std::to_string(event.version));
+  EXPECT_EQ(steps, (std::vector<std::string>{"received 0", "loading 1", "verifying 1", "warming 1", "ready 1",
+                                             "current 1", "received 0", "loading 2", "refused 2"}));
+}
+
 TEST(ServeModelOnArrival, UsesModelThatArrivedBeforeTheRecord) {
   ServingRig rig;
   rig.open();

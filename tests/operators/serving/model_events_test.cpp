@@ -88,6 +88,8 @@ std::string last_id_of(const std::string& text) {
 }
 
 using Steps = std::vector<std::string>;
+const Steps kFirstSteps = {"\"received\" ?", "\"loading\" 1", "\"verifying\" 1",
+                           "\"warming\" 1",  "\"ready\" 1",   "\"current\" 1"};
 
 TEST(ModelEvents, ASubscriberSeesEveryStepInOrderAndGoesOnWhereItWas) {
   EventsJob served;
@@ -101,7 +103,7 @@ TEST(ModelEvents, ASubscriberSeesEveryStepInOrderAndGoesOnWhereItWas) {
   served.publish("JFK", "CONST 1");
   const auto first = subscriber.read_until("\"state\":\"current\",");
   ASSERT_TRUE(first.is_ok()) << first.status().to_string();
-  EXPECT_EQ(steps_of(*first), (Steps{"\"received\" ?", "\"ready\" 1", "\"current\" 1"}));
+  EXPECT_EQ(steps_of(*first), kFirstSteps);
   EXPECT_NE(first->find(R"(data: {"uid":"score","key":"JFK","name":"toy","version":1)"), std::string::npos) << *first;
   const std::string id = last_id_of(*first);
   subscriber.close();
@@ -115,13 +117,14 @@ TEST(ModelEvents, ASubscriberSeesEveryStepInOrderAndGoesOnWhereItWas) {
   ASSERT_EQ(served.client().wait_for("/v1/models/JFK/1", R"("state":"current")"), "found");
   ASSERT_TRUE(subscriber.open_stream("/v1/events?type=model&key=JFK&after=0", {{"Last-Event-ID", id}}).is_ok());
   std::string rest;
-  while (steps_of(rest).size() < 9) {
+  while (steps_of(rest).size() < 13) {
     const auto more = subscriber.read_until("\n\n");
     ASSERT_TRUE(more.is_ok()) << more.status().to_string();
     rest += *more;
   }
-  EXPECT_EQ(steps_of(rest), (Steps{"\"received\" ?", "\"ready\" 2", "\"retired\" 1", "\"current\" 2", "\"received\" ?",
-                                   "\"refused\" 3", "\"received\" ?", "\"retired\" 2", "\"current\" 1"}))
+  EXPECT_EQ(steps_of(rest), (Steps{"\"received\" ?", "\"loading\" 2", "\"verifying\" 2", "\"warming\" 2", "\"ready\" 2",
+                                   "\"retired\" 1", "\"current\" 2", "\"received\" ?", "\"loading\" 3", "\"refused\" 3",
+                                   "\"received\" ?", "\"retired\" 2", "\"current\" 1"}))
       << rest;
   EXPECT_NE(rest.find("not a toy model"), std::string::npos);
 }
@@ -134,8 +137,7 @@ TEST(ModelEvents, AKeyHasAPathOfItsOwnAndTheJobItsStates) {
   ASSERT_EQ(of_all.open_stream("/v1/events?after=0")->status, 200);
   served.publish("LGA", "CONST 9");
   served.publish("JFK", "CONST 1");
-  EXPECT_EQ(steps_of(*of_key.read_until("\"state\":\"current\",")),
-            (Steps{"\"received\" ?", "\"ready\" 1", "\"current\" 1"}));
+  EXPECT_EQ(steps_of(*of_key.read_until("\"state\":\"current\",")), kFirstSteps);
   ASSERT_TRUE(served.job->stop().is_ok());
   const auto rest = of_key.read_to_end();
   ASSERT_TRUE(rest.is_ok()) << rest.status().to_string();

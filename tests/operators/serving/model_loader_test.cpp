@@ -22,16 +22,17 @@ class LoadModel : public ::testing::Test {
     record_.type = "TOY";
   }
   LoadResult load(const std::string& bytes) {
-    return serving::load_model(config_, {1, record_, std::make_shared<const std::string>(bytes), {}}, stage_);
+    return serving::load_model(config_, {1, record_, std::make_shared<const std::string>(bytes), {}}, note_stage_);
   }
   LoadResult load_by_location(const std::string& location) {
     record_.location = location;
-    return serving::load_model(config_, {1, record_, nullptr, {}}, stage_);
+    return serving::load_model(config_, {1, record_, nullptr, {}}, note_stage_);
   }
 
   serving::LoaderConfig config_;
   ModelRecord record_;
-  std::atomic<ModelState> stage_{ModelState::kReceived};
+  std::vector<ModelState> stages_;
+  const serving::OnStage note_stage_ = [this](ModelState stage) { stages_.push_back(stage); };
 };
 
 TEST_F(LoadModel, GivesAScorerAndTheDigest) {
@@ -39,7 +40,7 @@ TEST_F(LoadModel, GivesAScorerAndTheDigest) {
   ASSERT_TRUE(result.status.is_ok()) << result.status.to_string();
   EXPECT_NE(result.scorer, nullptr);
   EXPECT_EQ(result.digest, sha256("LINEAR 1 2"));
-  EXPECT_EQ(stage_.load(), ModelState::kWarming);
+  EXPECT_EQ(stages_, (std::vector{ModelState::kLoading, ModelState::kVerifying, ModelState::kWarming}));
 }
 
 TEST_F(LoadModel, SaysWhyNot) {

@@ -132,9 +132,8 @@ TEST(ModelSignature, PolicyRefusesBeforeTheModelIsParsed) {
   serving::LoaderConfig config;
   config.runtimes = {std::make_shared<const ToyRuntime>()};
   config.features = FeatureSchema({{"x", FieldType::kNumber}});
-  std::atomic<ModelState> stage{ModelState::kReceived};
   const auto load = [&](const ModelRecord& one, const std::string& bytes) {
-    return serving::load_model(config, {1, one, std::make_shared<const std::string>(bytes), {}}, stage).status;
+    return serving::load_model(config, {1, one, std::make_shared<const std::string>(bytes), {}}, {}).status;
   };
   EXPECT_TRUE(load(record(), "CONST 1").is_ok()) << "no policy";
   config.signature_keys = {*ModelPublicKey::parse(kPublic)};

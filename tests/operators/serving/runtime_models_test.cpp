@@ -51,11 +51,11 @@ class RuntimeModels : public ::testing::Test {
   serving::LoadResult load(const std::string& type, const std::string& file) {
     record_.type = type;
     return serving::load_model(config_, {1, record_, std::make_shared<const std::string>(bytes_of(kModels / file)), {}},
-                               stage_);
+                               note_stage_);
   }
   serving::LoadResult load_by_location(const std::string& location) {
     record_.location = location;
-    return serving::load_model(config_, {1, record_, nullptr, {}}, stage_);
+    return serving::load_model(config_, {1, record_, nullptr, {}}, note_stage_);
   }
   [[nodiscard]] VerificationCase case_of(const std::string& output, double expected) const {
     return {inputs_, {{output, expected}}, 1e-6};
@@ -64,7 +64,8 @@ class RuntimeModels : public ::testing::Test {
   std::vector<NamedValue> inputs_;
   serving::LoaderConfig config_;
   ModelRecord record_;
-  std::atomic<ModelState> stage_{ModelState::kReceived};
+  std::vector<ModelState> stages_;
+  const serving::OnStage note_stage_ = [this](ModelState stage) { stages_.push_back(stage); };
 };
 
 TEST_F(RuntimeModels, MustAnswerTheSendersCases) {
@@ -79,10 +80,12 @@ TEST_F(RuntimeModels, MustAnswerTheSendersCases) {
                            Kind{"TENSORFLOWSAVED", "keras-saved.zip", "keras-saved.csv", "value"}}) {
     SCOPED_TRACE(kind.type);
     const double right = first_row(kind.answers).front();
+    stages_.clear();
     record_.verification = {case_of(kind.output, right)};
     const serving::LoadResult good = load(kind.type, kind.file);
     EXPECT_TRUE(good.status.is_ok()) << good.status.to_string();
-    EXPECT_EQ(stage_.load(), ModelState::kWarming);  // warm_up_rows are scored
+    EXPECT_EQ(stages_, (std::vector{ModelState::kLoading, ModelState::kVerifying,
+                                    ModelState::kWarming}));  // warm_up_rows are scored
     record_.verification.push_back(case_of(kind.output, right + 0.01));
     const serving::LoadResult bad = load(kind.type, kind.file);
     EXPECT_NE(bad.status.message().find("verification case 2 of 2: expected " + std::string(kind.output)),

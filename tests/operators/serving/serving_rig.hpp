@@ -166,7 +166,7 @@ class ServingRig {
   std::string history(const std::string& key) {
     std::string text;
     for (const ModelEvent& event : events) {
-      if (event.key != key || event.state == ModelState::kReceived) continue;
+      if (event.key != key || event.state < ModelState::kReady) continue;
       if (!text.empty()) text += ' ';
       text += std::string(to_string(event.state)) + ":" + std::to_string(event.version);
     }

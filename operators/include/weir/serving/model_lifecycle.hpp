@@ -87,6 +87,7 @@ class ModelLifecycle {
   void receive_model(ModelSlot& slot, StoredVersion facts);
   void receive_order(ModelSlot& slot, StoredVersion facts);
   void start_load(ModelSlot& slot, PendingModel& pending);
+  void on_stage(std::uint64_t load_id, ModelState stage);
   void on_loaded(ModelSlot& slot, LoadResult result);
   void on_reloaded(ModelSlot& slot, ModelVersion& version, LoadResult result);
   void resolve_ready(ModelSlot& slot);

@@ -1,7 +1,6 @@
 #pragma once
 /// ModelLoader: fetches, checks, loads, verifies and warms models on the job's executor, off the workers.
 
-#include <atomic>
 #include <cstdint>
 #include <deque>
 #include <functional>
@@ -55,8 +54,11 @@ struct LoadResult {
   std::shared_ptr<const Model> model;    ///< what the scorer was made of; the same
 };
 
-/// One load from beginning to end, on the calling thread; `stage` follows it.
-LoadResult load_model(const LoaderConfig& config, const LoadRequest& request, std::atomic<ModelState>& stage);
+/// Told when a load enters kLoading, kVerifying, kWarming; on the thread that loads.
+using OnStage = std::function<void(ModelState)>;
+
+/// One load from beginning to end, on the calling thread. `on_stage` may be empty.
+LoadResult load_model(const LoaderConfig& config, const LoadRequest& request, const OnStage& on_stage);
 
 /// Thread: the task's, but for the jobs it submits, which share nothing with it but a locked mailbox.
 class ModelLoader {
@@ -68,11 +70,19 @@ class ModelLoader {
   /// Starts what waits, as far as max_loads and the executor allow. Call often. True when the executor was full and no
   /// load is running, so that nothing would call again.
   bool pump();
-  /// The loads finished since the last call, in no particular order.
-  std::vector<LoadResult> take_finished();
+  struct StageEntered {
+    std::uint64_t id = 0;
+    ModelState stage = ModelState::kReceived;
+  };
+  struct News {
+    std::vector<StageEntered> entered;  ///< in the order of each load
+    std::vector<LoadResult> finished;   ///< in no particular order; their stages have been told
+  };
+  /// What has happened since the last call.
+  News take_news();
   /// Loads asked for and not yet taken.
   [[nodiscard]] std::size_t unfinished() const noexcept { return stages_.size(); }
-  /// Where a load is: kReceived until it starts.
+  /// Where a load is, as of the news taken: kReceived until it starts.
   [[nodiscard]] ModelState stage(std::uint64_t id) const;
   [[nodiscard]] const std::shared_ptr<const LoaderConfig>& config() const noexcept { return config_; }
   /// Lets a model go on the executor: freeing a large one takes milliseconds.
@@ -81,16 +91,15 @@ class ModelLoader {
  private:
   struct Mailbox {
     std::mutex mutex;
-    std::vector<LoadResult> finished;  // guarded by mutex
+    News news;  // guarded by mutex
   };
-  using Stage = std::shared_ptr<std::atomic<ModelState>>;
 
   std::shared_ptr<const LoaderConfig> config_;
   Executor& executor_;
   std::function<void()> waker_;
   std::shared_ptr<Mailbox> mailbox_ = std::make_shared<Mailbox>();
   std::deque<std::shared_ptr<LoadRequest>> waiting_;
-  std::unordered_map<std::uint64_t, Stage> stages_;
+  std::unordered_map<std::uint64_t, ModelState> stages_;
   std::size_t running_ = 0;
 };
 
