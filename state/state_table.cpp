@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include <weir/check.hpp>
-#include <weir/detail/key_listing.hpp>
+#include <weir/detail/keyed_table.hpp>
 
 namespace weir {
 
@@ -99,33 +99,6 @@ void StateContext::keep_to_budget() {
 }
 
 namespace detail {
-
-bool KeyListing::wants(std::string_view text) const {
-  if (!text.starts_with(prefix_) || (!cursor_.empty() && text <= cursor_)) return false;
-  return page_.size() <= limit_ || text < page_.rbegin()->first;
-}
-
-void KeyListing::add(std::string text, std::string value_json) {
-  page_.insert_or_assign(std::move(text), std::move(value_json));
-  if (page_.size() > limit_ + 1) page_.erase(std::prev(page_.end()));
-}
-
-void KeyListing::finish(JsonWriter& json, std::string& cursor) const {
-  cursor.clear();
-  std::size_t written = 0;
-  json.begin_array();
-  for (const auto& [text, value] : page_) {
-    if (written++ == limit_) break;
-    json.begin_object();
-    json.key("key");
-    json.string(text);
-    json.key("value");
-    json.raw(value);
-    json.end_object();
-    if (written == limit_ && page_.size() > limit_) cursor = text;
-  }
-  json.end_array();
-}
 
 Status no_such_key(const StateDescriptor& descriptor, std::string_view key_text) {
   return Status::not_found("query " + descriptor.label() + ": no value for key '" + std::string(key_text) + "'");

@@ -323,59 +323,6 @@ Result<CheckpointInfo> Job::Impl::checkpoint() {
   return std::move(*answer);
 }
 
-void Job::Impl::visit_stage(std::string_view uid, std::uint32_t task_index, std::function<void(runtime::Stage&)> visit,
-                            std::function<void(Status)> refused) {
-  Status refusal;
-  {
-    const std::shared_lock lock(attempt_mutex_);
-    const JobStatus::State now = state();
-    if (!attempt_.execution || (now != JobStatus::State::kRunning && now != JobStatus::State::kStopping)) {
-      refusal = Status::unavailable("the job is " + std::string(to_string(now)));
-    } else {
-      const auto [task, stage] = attempt_.execution->find(uid, task_index);
-      if (task == nullptr) {
-        refusal = Status::not_found("there is no operator '" + std::string(uid) + "' with a task " +
-                                    std::to_string(task_index));
-      } else if (!task->post({[stage = stage, visit = std::move(visit)](runtime::Task& owner) {
-                                visit(*owner.stages()[stage]);
-                              },
-                              refused})) {
-        refusal = Status::unavailable("operator '" + std::string(uid) +
-                                      "' takes no requests now: its mailbox is full or its task has ended");
-      }
-    }
-  }
-  if (!refusal.is_ok()) refused(refusal);
-}
-
-void Job::Impl::read_stage(std::string_view uid, std::uint32_t task_index,
-                           std::function<void(const runtime::Stage&)> read,
-                           const std::function<void(Status)>& refused) {
-  auto work = [this, uid = std::string(uid), task_index, read = std::move(read), refused] {
-    Status refusal;
-    {
-      const std::shared_lock lock(attempt_mutex_);
-      const JobStatus::State now = state();
-      if (!attempt_.execution || (now != JobStatus::State::kRunning && now != JobStatus::State::kStopping)) {
-        refusal = Status::unavailable("the job is " + std::string(to_string(now)));
-      } else if (const auto [task, stage] = attempt_.execution->find(uid, task_index); task == nullptr) {
-        refusal = Status::not_found("there is no operator '" + uid + "' with a task " + std::to_string(task_index));
-      } else {
-        read(*task->stages()[stage]);
-      }
-    }
-    if (!refusal.is_ok()) refused(refusal);
-  };
-  const Status submitted = executor_->submit("read state of operator '" + std::string(uid) + "'", std::move(work));
-  if (!submitted.is_ok()) refused(Status::unavailable(submitted.message()));
-}
-
-void Job::Impl::visit(std::string_view uid, std::uint32_t task_index, std::function<void(Operator&)> visit,
-                      std::function<void(Status)> refused) {
-  visit_stage(
-      uid, task_index, [visit = std::move(visit)](runtime::Stage& stage) { visit(*stage.op); }, std::move(refused));
-}
-
 std::uint32_t Job::Impl::parallelism_of(std::string_view uid) const {
   for (const NodeSpec& node : graph_.nodes)
     if (node.uid == uid) return node.parallelism;

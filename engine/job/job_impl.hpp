@@ -40,6 +40,8 @@ class Job::Impl final : public JobControl {
   // JobControl
   void visit(std::string_view uid, std::uint32_t task_index, std::function<void(Operator&)> visit,
              std::function<void(Status)> refused) override;
+  void list_state(std::string_view uid, std::uint32_t task_index, std::string_view state, PageQuery query,
+                  std::function<void(Result<StatePage>)> done) override;
   [[nodiscard]] std::uint32_t parallelism_of(std::string_view uid) const override;
   [[nodiscard]] std::uint32_t max_parallelism() const override { return options_.max_parallelism; }
   [[nodiscard]] std::string position_json() const override;
@@ -55,8 +57,10 @@ class Job::Impl final : public JobControl {
   void visit_stage(std::string_view uid, std::uint32_t task_index, std::function<void(runtime::Stage&)> visit,
                    std::function<void(Status)> refused);
   // Reads what a stage has stored, on a background thread beside the task: `read` may use only what is constant or made
-  // for any thread. The job does not restart meanwhile. `refused` as for visit(). Neither may ask for the job's status.
-  void read_stage(std::string_view uid, std::uint32_t task_index, std::function<void(const runtime::Stage&)> read,
+  // for any thread. The job does not restart meanwhile; what `read` gives is called when it may again. `refused` as for
+  // visit().
+  void read_stage(std::string_view uid, std::uint32_t task_index,
+                  std::function<std::function<void()>(const runtime::Stage&)> read,
                   const std::function<void(Status)>& refused);
   [[nodiscard]] const LogicalGraph& graph() const noexcept { return graph_; }
   [[nodiscard]] std::string pipeline_json() const;
@@ -64,6 +68,9 @@ class Job::Impl final : public JobControl {
   [[nodiscard]] JobStatus::State state() const;
 
  private:
+  struct Listing;
+  void go_on(const std::shared_ptr<Listing>& listing);
+
   // One attempt's objects, in the order in which they may refer to each other.
   struct Attempt {
     std::unique_ptr<checkpoint::Coordinator> coordinator;

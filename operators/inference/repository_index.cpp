@@ -19,7 +19,6 @@ namespace weir::inference {
 namespace {
 
 namespace json = boost::json;
-using serving::ServingView;
 using serving::TaskAnswer;
 
 constexpr std::size_t kMaxKeys = 1000;
@@ -133,15 +132,8 @@ void repository_index(const serving::ServingRegistry& registry, JobControl& cont
   if (!only_ready) return fail(only_ready.status());
   const auto ticket = service->admit(0);
   if (ticket == nullptr) return fail(Status::unavailable("too many inferences are in work at once"));
-  serving::ask_all<std::string>(
-      control, *uids,
-      [limit = *limit, prefix = request.query_or("prefix", "")](ServingView& view, TaskAnswer<std::string>& listed) {
-        JsonWriter list;
-        std::string cursor;
-        listed.status = view.list_models(list, prefix, limit, cursor);
-        listed.answer = list.take();
-        listed.is_complete = cursor.empty();
-      },
+  serving::list_all_models(
+      control, *uids, {.prefix = request.query_or("prefix", ""), .limit = *limit},
       [weak = std::weak_ptr(service), ticket, reply, only_ready = *only_ready](auto& answers) {
         if (const Status failure = serving::failure_of(answers); !failure.is_ok())
           return reply(HttpResponse::error(failure));

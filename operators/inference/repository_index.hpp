@@ -23,7 +23,7 @@ class InferenceService;
 void repository_index(const serving::ServingRegistry& registry, JobControl& control,
                       const std::shared_ptr<InferenceService>& service, const HttpRequest& request, HttpReply reply);
 
-/// Adds the entries of one listing, the text of ServingView::list_models. `only_ready`: of models that can be asked.
+/// Adds the entries of one listing, StatePage::entries of a task's models. `only_ready`: of models that can be asked.
 Status add_index_entries(std::string_view listing, bool only_ready, std::vector<std::string>& entries);
 
 }  // namespace weir::inference

@@ -33,6 +33,8 @@ bool parse_row(std::string_view row, TimerKind& kind, TimerTable::Timer& timer) 
   return reader.ok() && reader.at_end() && kind_byte <= 1;
 }
 
+Status not_shown() { return Status::unimplemented("timers cannot be asked for by key, nor listed"); }
+
 }  // namespace
 
 TimerTable::TimerTable(const StateContext& context, std::string key_schema) {
@@ -109,25 +111,16 @@ void TimerTable::aborted() {
   frozen_.clear();
 }
 
-Result<std::string> TimerTable::query_json(std::string_view /*key_text*/) const {
-  return Status::unimplemented("timers cannot be asked for by key");
+Result<std::optional<std::string>> TimerTable::query_json(std::string_view /*key_text*/) const { return not_shown(); }
+
+Result<std::string> TimerTable::query_stored_json(std::string_view /*key_text*/, std::uint64_t& /*checkpoint*/) const {
+  return not_shown();
 }
 
-Result<std::string> TimerTable::query_stored_json(std::string_view key_text, std::uint64_t& /*checkpoint*/) const {
-  return query_json(key_text);
-}
+Result<std::unique_ptr<StateListing>> TimerTable::list(PageQuery /*query*/) const { return not_shown(); }
 
-Status TimerTable::list_json(JsonWriter& json, std::string_view /*prefix*/, std::size_t /*limit*/,
-                             std::string& cursor) const {
-  json.begin_array();
-  json.end_array();
-  cursor.clear();
-  return {};
-}
+Status TimerTable::list_step(StateListing& /*listing*/) const { return not_shown(); }
 
-Status TimerTable::list_stored_json(JsonWriter& json, std::string_view prefix, std::size_t limit, std::string& cursor,
-                                    std::uint64_t& /*checkpoint*/) const {
-  return list_json(json, prefix, limit, cursor);
-}
+Result<StatePage> TimerTable::list_stored(PageQuery /*query*/) const { return not_shown(); }
 
 }  // namespace weir::detail

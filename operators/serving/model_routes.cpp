@@ -108,16 +108,8 @@ void list_models(const ServingRegistry& registry, JobControl& control, const Htt
   if (!parse_number(limit_text, limit) || limit == 0 || limit > 1000) {
     return reply(HttpResponse::error(Status::invalid_argument("limit is '" + limit_text + "': 1 to 1000")));
   }
-  ask_all<std::string>(
-      control, *uids,
-      [limit, prefix = request.query_or("prefix", "")](ServingView& view, Shown& shown) {
-        JsonWriter json;
-        std::string cursor;
-        shown.status = view.list_models(json, prefix, limit, cursor);
-        shown.answer = json.take();
-        shown.is_complete = cursor.empty();
-      },
-      [&control, reply = std::move(reply)](auto& parts) { reply(list_response(parts, control)); });
+  list_all_models(control, *uids, {.prefix = request.query_or("prefix", ""), .limit = limit},
+                  [&control, reply = std::move(reply)](auto& parts) { reply(list_response(parts, control)); });
 }
 
 void show_models(const ServingRegistry& registry, JobControl& control, const HttpRequest& request, HttpReply reply) {

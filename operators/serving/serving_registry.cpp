@@ -30,4 +30,20 @@ Result<std::vector<std::string>> ServingRegistry::chosen(const HttpRequest& requ
   return std::vector<std::string>{uid};
 }
 
+void list_all_models(JobControl& control, const std::vector<std::string>& uids, const PageQuery& query,
+                     std::function<void(std::vector<TaskAnswer<std::string>>&)> finish) {
+  const auto collection = std::make_shared<AnswerCollection<std::string>>(control, uids, std::move(finish));
+  collection->for_each([&](std::size_t index, const std::string& uid, std::uint32_t task) {
+    control.list_state(uid, task, kModelsState, query, [collection, index](Result<StatePage> page) {
+      TaskAnswer<std::string>& answer = collection->at(index);
+      answer.status = page.status();
+      if (page.is_ok()) {
+        answer.is_complete = page->next_cursor.empty();
+        answer.answer = std::move(page->entries);
+      }
+      collection->done();
+    });
+  });
+}
+
 }  // namespace weir::serving

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -14,6 +15,7 @@
 #include <weir/job_control.hpp>
 #include <weir/result.hpp>
 #include <weir/serving/serving_view.hpp>
+#include <weir/state_listing.hpp>
 
 namespace weir::serving {
 
@@ -49,6 +51,46 @@ Status failure_of(const std::vector<TaskAnswer<Answer>>& answers) {
   return {};
 }
 
+/// The answers of all tasks of some operators on their way. Each is written by one thread, which then says done().
+template <class Answer>
+class AnswerCollection {
+ public:
+  /// `finish` is called once, by the last done().
+  AnswerCollection(const JobControl& control, const std::vector<std::string>& uids,
+                   std::function<void(std::vector<TaskAnswer<Answer>>&)> finish)
+      : finish_(std::move(finish)) {
+    for (const std::string& uid : uids) {
+      for (std::uint32_t task = 0; task < std::max<std::uint32_t>(control.parallelism_of(uid), 1); ++task) {
+        answers_.push_back({uid, Status{}, {}, true});
+        tasks_.push_back(task);
+      }
+    }
+    open_ = tasks_.size();
+  }
+
+  /// Calls `ask(index, uid, task)` for each.
+  template <class Ask>
+  void for_each(Ask&& ask) {
+    for (std::size_t index = 0; index < tasks_.size(); ++index)
+      ask(index, std::string(answers_[index].uid), tasks_[index]);
+  }
+  [[nodiscard]] TaskAnswer<Answer>& at(std::size_t index) noexcept { return answers_[index]; }
+  void done() {
+    {
+      const std::lock_guard lock(mutex_);
+      if (--open_ != 0) return;
+    }
+    finish_(answers_);
+  }
+
+ private:
+  std::vector<TaskAnswer<Answer>> answers_;
+  std::vector<std::uint32_t> tasks_;
+  std::function<void(std::vector<TaskAnswer<Answer>>&)> finish_;
+  std::mutex mutex_;
+  std::size_t open_ = 0;  // guarded by mutex_
+};
+
 /// Calls `ask` for every task of the operators, on its thread between two batches: it must be short and fill in status,
 /// answer and is_complete. Then calls `finish` once with all answers, in the order of `uids` and tasks, on the thread
 /// of the last one.
@@ -56,49 +98,31 @@ template <class Answer>
 void ask_all(JobControl& control, const std::vector<std::string>& uids,
              std::function<void(ServingView&, TaskAnswer<Answer>&)> ask,
              std::function<void(std::vector<TaskAnswer<Answer>>&)> finish) {
-  struct Collection {
-    std::mutex mutex;
-    std::vector<TaskAnswer<Answer>> answers;  // each written by one task alone
-    std::size_t open = 0;                     // guarded by mutex
-    std::function<void(ServingView&, TaskAnswer<Answer>&)> ask;
-    std::function<void(std::vector<TaskAnswer<Answer>>&)> finish;
-
-    void done() {
-      {
-        const std::lock_guard lock(mutex);
-        if (--open != 0) return;
-      }
-      finish(answers);
-    }
-  };
-  const auto collection = std::make_shared<Collection>();
-  std::vector<std::uint32_t> tasks;
-  for (const std::string& uid : uids) {
-    for (std::uint32_t task = 0; task < std::max<std::uint32_t>(control.parallelism_of(uid), 1); ++task) {
-      collection->answers.push_back({uid, Status{}, {}, true});
-      tasks.push_back(task);
-    }
-  }
-  collection->open = tasks.size();
-  collection->ask = std::move(ask);
-  collection->finish = std::move(finish);
-  for (std::size_t index = 0; index < tasks.size(); ++index) {
+  const auto collection = std::make_shared<AnswerCollection<Answer>>(control, uids, std::move(finish));
+  const auto shared_ask =
+      std::make_shared<const std::function<void(ServingView&, TaskAnswer<Answer>&)>>(std::move(ask));
+  collection->for_each([&](std::size_t index, const std::string& uid, std::uint32_t task) {
     control.visit(
-        collection->answers[index].uid, tasks[index],
-        [collection, index](Operator& visited) {
-          TaskAnswer<Answer>& answer = collection->answers[index];
+        uid, task,
+        [collection, shared_ask, index](Operator& visited) {
+          TaskAnswer<Answer>& answer = collection->at(index);
           if (auto* view = dynamic_cast<ServingView*>(&visited)) {
-            collection->ask(*view, answer);
+            (*shared_ask)(*view, answer);
           } else {
             answer.status = Status::internal("operator '" + answer.uid + "' serves no models");
           }
           collection->done();
         },
         [collection, index](Status refused) {
-          collection->answers[index].status = std::move(refused);
+          collection->at(index).status = std::move(refused);
           collection->done();
         });
-  }
+  });
 }
+
+/// Lists the models of each task's keys that the query asks for, records waiting for none of it; then calls `finish`
+/// once, on the thread of the last answer, with `[{"key","value"},…]` of each task.
+void list_all_models(JobControl& control, const std::vector<std::string>& uids, const PageQuery& query,
+                     std::function<void(std::vector<TaskAnswer<std::string>>&)> finish);
 
 }  // namespace weir::serving

@@ -7,11 +7,14 @@
 #include <string>
 
 #include "state/support/memory_store.hpp"
+#include "state/support/table_queries.hpp"
 
 namespace weir {
 namespace {
 
+using testing::list_now;
 using testing::MemoryStore;
+using testing::query_now;
 using Table = MapTable<std::string, std::string, std::string>;
 using Map = std::map<std::string, std::string>;
 
@@ -154,15 +157,14 @@ TEST(MapTable, AnswersQueriesAndListsFromMemoryAndStore) {
   Fixture state(store);
   state.mutate("b", "4") = "w";
   EXPECT_TRUE(state.remove("c", "3"));
-  EXPECT_EQ(*state.table.query_json("a"), R"({"1":"x"})");
-  EXPECT_EQ(*state.table.query_json("b"), R"({"2":"y","4":"w"})");
-  EXPECT_EQ(state.table.query_json("c").status().code(), StatusCode::kNotFound);
-  EXPECT_EQ(state.table.query_json("d").status().code(), StatusCode::kNotFound);
-  std::string cursor;
-  JsonWriter json;
-  ASSERT_TRUE(state.table.list_json(json, "", 10, cursor).is_ok());
-  EXPECT_EQ(json.take(), R"([{"key":"a","value":{"1":"x"}},{"key":"b","value":{"2":"y","4":"w"}}])");
-  EXPECT_TRUE(cursor.empty());
+  EXPECT_EQ(*query_now(state.table, "a"), R"({"1":"x"})");
+  EXPECT_EQ(*query_now(state.table, "b"), R"({"2":"y","4":"w"})");
+  EXPECT_EQ(query_now(state.table, "c").status().code(), StatusCode::kNotFound);
+  EXPECT_EQ(query_now(state.table, "d").status().code(), StatusCode::kNotFound);
+  const Result<StatePage> page = list_now(state.table, {.limit = 10});
+  ASSERT_TRUE(page.is_ok());
+  EXPECT_EQ(page->entries, R"([{"key":"a","value":{"1":"x"}},{"key":"b","value":{"2":"y","4":"w"}}])");
+  EXPECT_TRUE(page->next_cursor.empty());
 }
 
 TEST(MapTable, ReportsReadFailuresAndDamagedRows) {

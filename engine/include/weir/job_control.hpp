@@ -13,6 +13,7 @@
 #include <weir/http.hpp>
 #include <weir/operator.hpp>
 #include <weir/result.hpp>
+#include <weir/state_listing.hpp>
 #include <weir/status.hpp>
 
 namespace weir {
@@ -35,6 +36,11 @@ class JobControl {
   /// the two is called, once.
   virtual void visit(std::string_view uid, std::uint32_t task_index, std::function<void(Operator&)> visit,
                      std::function<void(Status)> refused) = 0;
+  /// A page of what a task's state holds now, whether it may be queried or not; records wait for none of it for long.
+  /// `done` is called once, from any thread; kNotFound and kUnavailable as for visit(), kUnimplemented when the state
+  /// has no JSON form. Precondition: limit >= 1.
+  virtual void list_state(std::string_view uid, std::uint32_t task_index, std::string_view state, PageQuery query,
+                          std::function<void(Result<StatePage>)> done) = 0;
   /// Tasks of operator `uid`; 0 when there is none.
   [[nodiscard]] virtual std::uint32_t parallelism_of(std::string_view uid) const = 0;
   [[nodiscard]] virtual std::uint32_t max_parallelism() const = 0;

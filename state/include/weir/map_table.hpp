@@ -17,9 +17,8 @@
 
 #include <weir/detail/dirty_tracker.hpp>
 #include <weir/detail/heap_bytes.hpp>
-#include <weir/detail/key_listing.hpp>
+#include <weir/detail/keyed_table.hpp>
 #include <weir/detail/row_key.hpp>
-#include <weir/detail/slab_table.hpp>
 #include <weir/json.hpp>
 #include <weir/serde.hpp>
 #include <weir/state.hpp>
@@ -27,20 +26,45 @@
 
 namespace weir {
 
+namespace detail {
+
+template <class MV>
+struct MapCell {
+  MV value{};
+  std::uint32_t epoch = 0;  // see DirtyTracker
+  bool present = false;     // false: removed, and kept until that is stored
+  std::uint32_t heap = 0;   // as last measured
+};
+
 template <class K, class MK, class MV>
-class MapTable final : public StateTable, public detail::MapStateAccess<MK, MV> {
-  static_assert(detail::HashableKey<K>, "a key type needs `std::uint64_t hash_key(const K&)`");
+struct MapEntry {
+  K key{};
+  std::map<MK, MapCell<MV>> cells;
+  std::uint64_t hash = 0;
+  std::size_t absent = 0;    // cells without a value
+  std::size_t tidy_at = 16;  // look for removed cells to drop when there are so many
+  std::uint32_t epoch = 0;   // the last of its cells'
+  bool occupied = false;
+  bool used = false;  // since the eviction hand passed
+};
+
+}  // namespace detail
+
+template <class K, class MK, class MV>
+class MapTable final : public detail::KeyedTable<MapTable<K, MK, MV>, K, detail::MapEntry<K, MK, MV>>,
+                       public detail::MapStateAccess<MK, MV> {
+  using Cell = detail::MapCell<MV>;
+  using Cells = std::map<MK, Cell>;
+  using Entry = detail::MapEntry<K, MK, MV>;
+  using Base = detail::KeyedTable<MapTable<K, MK, MV>, K, Entry>;
+  friend Base;
 
  public:
   /// `current` and `context` must outlive the table.
   MapTable(const StateContext& context, const CurrentKey<K>* current, StateOptions options)
-      : current_(current),
-        groups_(context.options().groups),
-        max_parallelism_(context.options().max_parallelism),
-        descriptor_{context.options().uid, std::move(options.name),       StateDescriptor::kMap,
-                    schema_of<K>(),        schema_of<std::map<MK, MV>>(), options.queryable},
-        reader_(context.reader(descriptor_)),
-        complete_(reader_ == nullptr || reader_->empty()) {}
+      : Base(context, current,
+             {context.options().uid, std::move(options.name), StateDescriptor::kMap, schema_of<K>(),
+              schema_of<std::map<MK, MV>>(), options.queryable}) {}
 
   [[nodiscard]] const MV* find(const K& key, std::uint64_t hash, const MK& map_key) {
     Entry* entry = lookup(key, hash);
@@ -112,14 +136,12 @@ class MapTable final : public StateTable, public detail::MapStateAccess<MK, MV> 
   template <class Visitor>
   Status for_each_key(Visitor&& visit) const {
     table_.for_each([&](const Entry& entry) {
-      if (entry.cells.size() != entry.absent) visit(std::as_const(entry.key), plain_map(entry));
+      if (has_value(entry)) visit(std::as_const(entry.key), plain_map(entry));
     });
     return for_each_stored(visit);
   }
-  [[nodiscard]] std::size_t resident() const noexcept { return table_.size(); }
 
   // StateTable
-  [[nodiscard]] const StateDescriptor& descriptor() const noexcept override { return descriptor_; }
   void freeze() override { tracker_.freeze(); }
   bool drain(std::size_t max_entries, StateDelta& delta) override {
     if (delta.empty()) delta.descriptor = descriptor_;
@@ -130,7 +152,7 @@ class MapTable final : public StateTable, public detail::MapStateAccess<MK, MV> 
   }
   void committed() override {
     tracker_.commit();
-    fruitless_ = 0;
+    this->look_for_clean_entries();
   }
   void aborted() override {
     tracker_.abort();
@@ -151,101 +173,36 @@ class MapTable final : public StateTable, public detail::MapStateAccess<MK, MV> 
     const std::size_t dirty = std::min(tracker_.dirty(), cells_);
     return dirty == 0 ? 0 : dirty * (kCellBytes + heap_bytes_ / cells_);
   }
-  void evict(std::size_t target_bytes) override {
-    if (reader_ == nullptr) return;
-    // As in ValueTable: second chance, and nothing to be found again before a commit.
-    for (std::size_t steps = kEvictionSteps; steps > 0 && memory_bytes() > target_bytes; --steps) {
-      if (fruitless_ >= 2ULL * table_.end_index()) return;
-      if (hand_ >= table_.end_index()) hand_ = 0;
-      Entry& entry = table_.at(hand_++);
-      ++fruitless_;
-      if (!entry.occupied || !tracker_.is_clean(entry.epoch) || std::exchange(entry.used, false)) continue;
-      drop(entry);
-      complete_ = false;
-      fruitless_ = 0;
-    }
-  }
-  [[nodiscard]] Status fault() const override { return fault_; }
-
-  [[nodiscard]] Result<std::string> query_json(std::string_view text) const override {
-    if constexpr (detail::JsonWritable<MK> && detail::JsonWritable<MV>) {
-      WEIR_ASSIGN_OR_RETURN(const K key, parse_key<K>(text));
-      const std::uint64_t hash = hash_key(key);
-      // What another task owns is stored too, but only that task knows what it is by now.
-      if (!owns(hash)) return detail::no_such_key(descriptor_, text);
-      if (const Entry* entry = table_.find(key, hash)) return map_json(plain_map(*entry), text);
-      return complete_ ? detail::no_such_key(descriptor_, text) : stored_json(key, hash, text);
-    } else {
-      return detail::no_json_form(descriptor_);
-    }
-  }
-  [[nodiscard]] Result<std::string> query_stored_json(std::string_view text, std::uint64_t& checkpoint) const override {
-    if constexpr (detail::JsonWritable<MK> && detail::JsonWritable<MV>) {
-      if (reader_ == nullptr) return detail::no_checkpoints(descriptor_);
-      WEIR_ASSIGN_OR_RETURN(const K key, parse_key<K>(text));
-      const std::uint64_t hash = hash_key(key);
-      if (!owns(hash)) return detail::no_such_key(descriptor_, text);
-      return detail::read_of_one_checkpoint(*reader_, checkpoint, [&] { return stored_json(key, hash, text); });
-    } else {
-      return detail::no_json_form(descriptor_);
-    }
-  }
-  Status list_json(JsonWriter& json, std::string_view prefix, std::size_t limit, std::string& cursor) const override {
-    if constexpr (detail::JsonWritable<K> && detail::JsonWritable<MK> && detail::JsonWritable<MV>) {
-      detail::KeyListing listing(prefix, limit, cursor);
-      WEIR_RETURN_IF_ERROR(for_each_key([&](const K& key, const std::map<MK, MV>& map) {
-        std::string text = key_text(key);
-        if (listing.wants(text)) listing.add(std::move(text), to_json(map));
-      }));
-      listing.finish(json, cursor);
-      return {};
-    } else {
-      return detail::no_json_form(descriptor_);
-    }
-  }
-  Status list_stored_json(JsonWriter& json, std::string_view prefix, std::size_t limit, std::string& cursor,
-                          std::uint64_t& checkpoint) const override {
-    if constexpr (detail::JsonWritable<K> && detail::JsonWritable<MK> && detail::JsonWritable<MV>) {
-      if (reader_ == nullptr) return detail::no_checkpoints(descriptor_);
-      detail::KeyListing listing(prefix, limit, cursor);
-      WEIR_RETURN_IF_ERROR(detail::read_of_one_checkpoint(*reader_, checkpoint, [&] {
-        listing.clear();
-        return scan_stored([](const K&) { return true; },
-                           [&](const K& key, const std::map<MK, MV>& map) {
-                             std::string text = key_text(key);
-                             if (listing.wants(text)) listing.add(std::move(text), to_json(map));
-                           });
-      }));
-      listing.finish(json, cursor);
-      return {};
-    } else {
-      return detail::no_json_form(descriptor_);
-    }
-  }
 
  private:
-  struct Cell {
-    MV value{};
-    std::uint32_t epoch = 0;  // see DirtyTracker
-    bool present = false;     // false: removed, and kept until that is stored
-    std::uint32_t heap = 0;   // as last measured
-  };
-  using Cells = std::map<MK, Cell>;
-  struct Entry {
-    K key{};
-    Cells cells;
-    std::uint64_t hash = 0;
-    std::size_t absent = 0;    // cells without a value
-    std::size_t tidy_at = 16;  // look for removed cells to drop when there are so many
-    std::uint32_t epoch = 0;   // the last of its cells'
-    bool occupied = false;
-    bool used = false;
-  };
+  using Base::complete_;
+  using Base::current_;
+  using Base::descriptor_;
+  using Base::groups_;
+  using Base::max_parallelism_;
+  using Base::note;
+  using Base::reader_;
+  using Base::table_;
+
   struct Reference {
     Entry* entry;
     typename Cells::value_type* cell;
   };
   static constexpr std::size_t kCellBytes = sizeof(typename Cells::value_type) + 48;
+
+  // KeyedTable
+  static constexpr bool kHasJson = detail::JsonWritable<MK> && detail::JsonWritable<MV>;
+  [[nodiscard]] static bool has_value(const Entry& entry) noexcept { return entry.cells.size() != entry.absent; }
+  [[nodiscard]] static std::string json_of(const Entry& entry) { return to_json(plain_map(entry)); }
+  [[nodiscard]] bool is_clean(const Entry& entry) const noexcept { return tracker_.is_clean(entry.epoch); }
+  void leave(Entry& entry) { drop(entry); }
+  [[nodiscard]] Result<std::string> stored_json(const K& key, std::uint64_t hash, std::string_view text) const {
+    std::map<MK, MV> map;
+    WEIR_RETURN_IF_ERROR(
+        read(key, hash, [&](MK map_key, MV value) { map.emplace(std::move(map_key), std::move(value)); }));
+    if (map.empty()) return detail::no_such_key(descriptor_, text);
+    return to_json(map);
+  }
 
   // MapStateAccess
   const MV* get_current(const MK& key) override { return find(key); }
@@ -359,20 +316,6 @@ class MapTable final : public StateTable, public detail::MapStateAccess<MK, MV> 
     return map;
   }
 
-  [[nodiscard]] bool owns(std::uint64_t hash) const noexcept {
-    const std::uint16_t group = key_group_of(hash, max_parallelism_);
-    return group >= groups_.first && group < groups_.end;
-  }
-  [[nodiscard]] Result<std::string> map_json(const std::map<MK, MV>& map, std::string_view text) const {
-    if (map.empty()) return detail::no_such_key(descriptor_, text);
-    return to_json(map);
-  }
-  [[nodiscard]] Result<std::string> stored_json(const K& key, std::uint64_t hash, std::string_view text) const {
-    std::map<MK, MV> map;
-    WEIR_RETURN_IF_ERROR(
-        read(key, hash, [&](MK map_key, MV value) { map.emplace(std::move(map_key), std::move(value)); }));
-    return map_json(map, text);
-  }
   void write_prefix(ByteWriter& writer, const K& key, std::uint64_t hash) const {
     detail::write_group(writer, key_group_of(hash, max_parallelism_));
     std::string bytes = serialize(key);
@@ -441,24 +384,11 @@ class MapTable final : public StateTable, public detail::MapStateAccess<MK, MV> 
     }
     return {};
   }
-  void note(const Status& status) {
-    if (fault_.is_ok()) fault_ = status.with_context(descriptor_.label());
-  }
 
-  const CurrentKey<K>* current_;
-  KeyGroupRange groups_;
-  std::uint32_t max_parallelism_;
-  StateDescriptor descriptor_;
-  std::shared_ptr<const StateReader> reader_;
-  bool complete_;  // every map there is is resident: a key not found has none
-  detail::SlabTable<Entry> table_;
   detail::DirtyTracker<Reference> tracker_;
   StateDelta saved_;       // frozen values that were updated before they were drained
   std::size_t cells_ = 0;  // in all maps, absent ones included
   std::size_t heap_bytes_ = 0;
-  std::uint32_t hand_ = 0;       // of the eviction clock
-  std::uint64_t fruitless_ = 0;  // its steps since it last found something to evict
-  Status fault_;
 };
 
 /// For who opens an operator: adds the table to the context and gives the handle user code gets.

@@ -18,11 +18,10 @@
 
 #include <weir/hash.hpp>
 #include <weir/result.hpp>
+#include <weir/state_listing.hpp>
 #include <weir/status.hpp>
 
 namespace weir {
-
-class JsonWriter;
 
 /// The key an operator instance is working on; set by the operator before each record, read by its state handles.
 template <class K>
@@ -145,20 +144,22 @@ class StateTable {
   /// must fail before its next checkpoint.
   [[nodiscard]] virtual Status fault() const = 0;
 
-  /// The value of a key as JSON; kNotFound when it has none, or is another task's. Changes nothing; may read from disk.
-  [[nodiscard]] virtual Result<std::string> query_json(std::string_view key_text) const = 0;
+  /// The value of a key as JSON, from memory; kNotFound when it has none, or is another task's. Nothing: it is not in
+  /// memory, and what query_stored_json() gives from now on is its value until the task uses the key again.
+  [[nodiscard]] virtual Result<std::optional<std::string>> query_json(std::string_view key_text) const = 0;
   /// The same as the last completed checkpoint has it, whatever has changed since; then `checkpoint` is its id.
   /// kFailedPrecondition without checkpoints. Thread: any, while the table lives; may read from disk.
   [[nodiscard]] virtual Result<std::string> query_stored_json(std::string_view key_text,
                                                               std::uint64_t& checkpoint) const = 0;
-  /// One array `[{"key":…,"value":…},…]` of up to `limit` keys whose text starts with `prefix` and is greater than
-  /// `cursor`, ordered by key text; then `cursor` is the last key's text, or empty when there are no more keys. O(keys
-  /// of the table). A failure to read stored state writes nothing.
-  virtual Status list_json(JsonWriter& json, std::string_view prefix, std::size_t limit, std::string& cursor) const = 0;
-  /// The same as the last completed checkpoint has it; then `checkpoint` is its id. O(stored keys of the table), from
-  /// disk. kFailedPrecondition without checkpoints. Thread: any, while the table lives.
-  virtual Status list_stored_json(JsonWriter& json, std::string_view prefix, std::size_t limit, std::string& cursor,
-                                  std::uint64_t& checkpoint) const = 0;
+  /// Begins a page of what is live. kUnimplemented when keys or values have no JSON form. Precondition: limit >= 1.
+  [[nodiscard]] virtual Result<std::unique_ptr<StateListing>> list(PageQuery query) const = 0;
+  /// Takes the next step of a listing that this table began, or the table that was in its place before a restart.
+  /// Thread: where listing.next() says; elsewhere than on the task it may read from disk. All steps together are O(keys
+  /// of the table), one step on the task is O(1). After a failure there are no further steps.
+  virtual Status list_step(StateListing& listing) const = 0;
+  /// A page as the last completed checkpoint has it. O(stored keys of the table), from disk. kFailedPrecondition
+  /// without checkpoints. Thread: any, while the table lives. Precondition: limit >= 1.
+  [[nodiscard]] virtual Result<StatePage> list_stored(PageQuery query) const = 0;
 };
 
 /// Reads one state as the last completed checkpoint has it. Thread: all methods from any thread; they may block on

@@ -20,9 +20,8 @@
 
 #include <weir/detail/dirty_tracker.hpp>
 #include <weir/detail/heap_bytes.hpp>
-#include <weir/detail/key_listing.hpp>
+#include <weir/detail/keyed_table.hpp>
 #include <weir/detail/row_key.hpp>
-#include <weir/detail/slab_table.hpp>
 #include <weir/json.hpp>
 #include <weir/serde.hpp>
 #include <weir/state.hpp>
@@ -30,20 +29,41 @@
 
 namespace weir {
 
+namespace detail {
+
 template <class K, class V>
-class ValueTable final : public StateTable, public detail::ValueStateAccess<V> {
-  static_assert(detail::HashableKey<K>, "a key type needs `std::uint64_t hash_key(const K&)`");
+struct ValueEntry {
+  struct NoBytes {
+    NoBytes& operator=(std::size_t /*bytes*/) noexcept { return *this; }
+    operator std::size_t() const noexcept { return 0; }  // NOLINT(google-explicit-constructor)
+  };
+  static constexpr bool kOwnsHeap = detail::kOwnsHeap<K> || detail::kOwnsHeap<V>;
+
+  K key{};
+  V value{};
+  std::uint64_t hash = 0;
+  std::uint32_t epoch = 0;  // see DirtyTracker
+  bool occupied = false;
+  bool present = false;  // false: the key is known to have no value
+  bool used = false;     // since the eviction hand passed
+  [[no_unique_address]] std::conditional_t<kOwnsHeap, std::size_t, NoBytes> heap{};  // as last measured
+};
+
+}  // namespace detail
+
+template <class K, class V>
+class ValueTable final : public detail::KeyedTable<ValueTable<K, V>, K, detail::ValueEntry<K, V>>,
+                         public detail::ValueStateAccess<V> {
+  using Entry = detail::ValueEntry<K, V>;
+  using Base = detail::KeyedTable<ValueTable<K, V>, K, Entry>;
+  friend Base;
 
  public:
   /// `current` and `context` must outlive the table.
   ValueTable(const StateContext& context, const CurrentKey<K>* current, StateOptions options)
-      : current_(current),
-        groups_(context.options().groups),
-        max_parallelism_(context.options().max_parallelism),
-        descriptor_{context.options().uid, std::move(options.name), StateDescriptor::kValue,
-                    schema_of<K>(),        schema_of<V>(),          options.queryable},
-        reader_(context.reader(descriptor_)),
-        complete_(reader_ == nullptr || reader_->empty()) {}
+      : Base(context, current,
+             {context.options().uid, std::move(options.name), StateDescriptor::kValue, schema_of<K>(), schema_of<V>(),
+              options.queryable}) {}
 
   /// The value of a key whose hash is `hash`; null when it has none.
   [[nodiscard]] const V* find(const K& key, std::uint64_t hash) {
@@ -96,7 +116,7 @@ class ValueTable final : public StateTable, public detail::ValueStateAccess<V> {
     }
     if (rows.empty()) return;
     std::vector<std::optional<std::string>> values;
-    if (Status status = reader_->get(rows, values); !status.is_ok()) return note(std::move(status));
+    if (Status status = reader_->get(rows, values); !status.is_ok()) return note(status);
     for (std::size_t i = 0; i < missing.size(); ++i) {
       const K& key = *keys[missing[i]];
       const std::uint64_t hash = hashes[missing[i]];
@@ -127,11 +147,8 @@ class ValueTable final : public StateTable, public detail::ValueStateAccess<V> {
     });
     return for_each_stored(visit);
   }
-  /// Keys resident, absent ones included.
-  [[nodiscard]] std::size_t resident() const noexcept { return table_.size(); }
 
   // StateTable
-  [[nodiscard]] const StateDescriptor& descriptor() const noexcept override { return descriptor_; }
   void freeze() override { tracker_.freeze(); }
   bool drain(std::size_t max_entries, StateDelta& delta) override {
     if (delta.empty()) delta.descriptor = descriptor_;
@@ -146,7 +163,7 @@ class ValueTable final : public StateTable, public detail::ValueStateAccess<V> {
   }
   void committed() override {
     tracker_.commit();
-    fruitless_ = 0;
+    this->look_for_clean_entries();
   }
   void aborted() override {
     tracker_.abort();
@@ -165,98 +182,29 @@ class ValueTable final : public StateTable, public detail::ValueStateAccess<V> {
     const std::size_t dirty = std::min(tracker_.dirty(), table_.size());
     return dirty == 0 ? 0 : dirty * (sizeof(Entry) + heap_bytes_ / table_.size());
   }
-  void evict(std::size_t target_bytes) override {
-    if (reader_ == nullptr) return;
-    // Second chance: the hand clears marks in one round and takes what is still unmarked in the next. After two rounds
-    // without a find everything is dirty, and only a commit changes that.
-    for (std::size_t steps = kEvictionSteps; steps > 0 && memory_bytes() > target_bytes; --steps) {
-      if (fruitless_ >= 2ULL * table_.end_index()) return;
-      if (hand_ >= table_.end_index()) hand_ = 0;
-      Entry& entry = table_.at(hand_++);
-      ++fruitless_;
-      if (!entry.occupied || !tracker_.is_clean(entry.epoch) || std::exchange(entry.used, false)) continue;
-      remove(entry);
-      complete_ = false;
-      fruitless_ = 0;
-    }
-  }
-  [[nodiscard]] Status fault() const override { return fault_; }
-
-  [[nodiscard]] Result<std::string> query_json(std::string_view text) const override {
-    if constexpr (detail::JsonWritable<V>) {
-      WEIR_ASSIGN_OR_RETURN(const K key, parse_key<K>(text));
-      const std::uint64_t hash = hash_key(key);
-      // What another task owns is stored too, but only that task knows what it is by now.
-      if (!owns(hash)) return detail::no_such_key(descriptor_, text);
-      if (const Entry* entry = table_.find(key, hash)) {
-        return entry->present ? Result<std::string>(to_json(entry->value)) : detail::no_such_key(descriptor_, text);
-      }
-      return complete_ ? detail::no_such_key(descriptor_, text) : stored_json(key, hash, text);
-    } else {
-      return detail::no_json_form(descriptor_);
-    }
-  }
-  [[nodiscard]] Result<std::string> query_stored_json(std::string_view text, std::uint64_t& checkpoint) const override {
-    if constexpr (detail::JsonWritable<V>) {
-      if (reader_ == nullptr) return detail::no_checkpoints(descriptor_);
-      WEIR_ASSIGN_OR_RETURN(const K key, parse_key<K>(text));
-      const std::uint64_t hash = hash_key(key);
-      if (!owns(hash)) return detail::no_such_key(descriptor_, text);
-      return detail::read_of_one_checkpoint(*reader_, checkpoint, [&] { return stored_json(key, hash, text); });
-    } else {
-      return detail::no_json_form(descriptor_);
-    }
-  }
-  Status list_json(JsonWriter& json, std::string_view prefix, std::size_t limit, std::string& cursor) const override {
-    if constexpr (detail::JsonWritable<V> && detail::JsonWritable<K>) {
-      detail::KeyListing listing(prefix, limit, cursor);
-      WEIR_RETURN_IF_ERROR(for_each([&](const K& key, const V& value) {
-        std::string text = key_text(key);
-        if (listing.wants(text)) listing.add(std::move(text), to_json(value));
-      }));
-      listing.finish(json, cursor);
-      return {};
-    } else {
-      return detail::no_json_form(descriptor_);
-    }
-  }
-  Status list_stored_json(JsonWriter& json, std::string_view prefix, std::size_t limit, std::string& cursor,
-                          std::uint64_t& checkpoint) const override {
-    if constexpr (detail::JsonWritable<V> && detail::JsonWritable<K>) {
-      if (reader_ == nullptr) return detail::no_checkpoints(descriptor_);
-      detail::KeyListing listing(prefix, limit, cursor);
-      WEIR_RETURN_IF_ERROR(detail::read_of_one_checkpoint(*reader_, checkpoint, [&] {
-        listing.clear();
-        return scan_stored([](const K&) { return true; },
-                           [&](const K& key, const V& value) {
-                             std::string text = key_text(key);
-                             if (listing.wants(text)) listing.add(std::move(text), to_json(value));
-                           });
-      }));
-      listing.finish(json, cursor);
-      return {};
-    } else {
-      return detail::no_json_form(descriptor_);
-    }
-  }
 
  private:
-  struct NoBytes {
-    NoBytes& operator=(std::size_t /*bytes*/) noexcept { return *this; }
-    operator std::size_t() const noexcept { return 0; }  // NOLINT(google-explicit-constructor)
-  };
-  static constexpr bool kOwnsHeap = detail::kOwnsHeap<K> || detail::kOwnsHeap<V>;
+  using Base::complete_;
+  using Base::current_;
+  using Base::descriptor_;
+  using Base::groups_;
+  using Base::max_parallelism_;
+  using Base::note;
+  using Base::reader_;
+  using Base::table_;
 
-  struct Entry {
-    K key{};
-    V value{};
-    std::uint64_t hash = 0;
-    std::uint32_t epoch = 0;  // see DirtyTracker
-    bool occupied = false;
-    bool present = false;  // false: the key is known to have no value
-    bool used = false;     // since the eviction hand passed
-    [[no_unique_address]] std::conditional_t<kOwnsHeap, std::size_t, NoBytes> heap{};  // as last measured
-  };
+  // KeyedTable
+  static constexpr bool kHasJson = detail::JsonWritable<V>;
+  [[nodiscard]] static bool has_value(const Entry& entry) noexcept { return entry.present; }
+  [[nodiscard]] static std::string json_of(const Entry& entry) { return to_json(entry.value); }
+  [[nodiscard]] bool is_clean(const Entry& entry) const noexcept { return tracker_.is_clean(entry.epoch); }
+  void leave(Entry& entry) { remove(entry); }
+  [[nodiscard]] Result<std::string> stored_json(const K& key, std::uint64_t hash, std::string_view text) const {
+    WEIR_ASSIGN_OR_RETURN(const std::optional<std::string> bytes, read(key, hash));
+    if (!bytes) return detail::no_such_key(descriptor_, text);
+    WEIR_ASSIGN_OR_RETURN(const V value, decode(*bytes));
+    return to_json(value);
+  }
 
   // ValueStateAccess
   const V* get_current() override { return find(); }
@@ -323,7 +271,7 @@ class ValueTable final : public StateTable, public detail::ValueStateAccess<V> {
     delta.put_done();
   }
   void measure(Entry& entry) {
-    if constexpr (kOwnsHeap) {
+    if constexpr (Entry::kOwnsHeap) {
       const std::size_t bytes = detail::heap_bytes(entry.key) + detail::heap_bytes(entry.value);
       heap_bytes_ += bytes - entry.heap;
       entry.heap = bytes;
@@ -333,16 +281,6 @@ class ValueTable final : public StateTable, public detail::ValueStateAccess<V> {
   void write_row(ByteWriter& writer, const K& key, std::uint64_t hash) const {
     detail::write_group(writer, key_group_of(hash, max_parallelism_));
     Serde<K>::write(writer, key);
-  }
-  [[nodiscard]] bool owns(std::uint64_t hash) const noexcept {
-    const std::uint16_t group = key_group_of(hash, max_parallelism_);
-    return group >= groups_.first && group < groups_.end;
-  }
-  [[nodiscard]] Result<std::string> stored_json(const K& key, std::uint64_t hash, std::string_view text) const {
-    WEIR_ASSIGN_OR_RETURN(const std::optional<std::string> bytes, read(key, hash));
-    if (!bytes) return detail::no_such_key(descriptor_, text);
-    WEIR_ASSIGN_OR_RETURN(const V value, decode(*bytes));
-    return to_json(value);
   }
   [[nodiscard]] std::string row(const K& key, std::uint64_t hash) const {
     std::string bytes;
@@ -391,24 +329,11 @@ class ValueTable final : public StateTable, public detail::ValueStateAccess<V> {
     }
     return fault;
   }
-  void note(Status status) {
-    if (fault_.is_ok()) fault_ = status.with_context(descriptor_.label());
-  }
 
-  const CurrentKey<K>* current_;
-  KeyGroupRange groups_;
-  std::uint32_t max_parallelism_;
-  StateDescriptor descriptor_;
-  std::shared_ptr<const StateReader> reader_;
-  bool complete_;  // every value there is is resident: a key not found has none
-  detail::SlabTable<Entry> table_;
   detail::DirtyTracker<Entry*> tracker_;
   StateDelta saved_;        // frozen values that were updated before they were drained
   std::size_t absent_ = 0;  // entries without a value
   std::size_t heap_bytes_ = 0;
-  std::uint32_t hand_ = 0;       // of the eviction clock
-  std::uint64_t fruitless_ = 0;  // its steps since it last found something to evict
-  Status fault_;
 };
 
 /// For who opens an operator: adds the table to the context and gives the handle user code gets.

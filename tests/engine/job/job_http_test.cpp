@@ -273,6 +273,34 @@ TEST_F(JobHttp, LiveAnswersComeFromTheOwnerAfterARestore) {
   }
 }
 
+// After a restore a key is in memory only when a record has asked for it; what is live is then what is stored.
+TEST_F(JobHttp, LiveAnswersAreReadFromTheStoreWhenNoRecordHasAskedYet) {
+  start();
+  tap_->open_to(100);
+  seen_->wait_for(800);
+  ASSERT_TRUE(job_->stop().is_ok());
+  job_.reset();
+  tap_->open_to(0);
+  start();
+  for (int key = 0; key < 16; ++key) {
+    const json::value answer = get_json("/v1/state/keep/sum/" + std::to_string(key));
+    EXPECT_EQ(answer.at("value").as_int64(), 50) << key;
+    EXPECT_TRUE(answer.at("position").as_object().contains("sources"))
+        << "the position of the job, not of a checkpoint";
+  }
+  EXPECT_EQ(ask("GET", "/v1/state/keep/sum/99").status, 404);
+  std::map<std::string, Number> entries;
+  std::string cursor;
+  do {
+    const json::value page = get_json("/v1/state/keep/sum?limit=3" + (cursor.empty() ? "" : "&cursor=" + cursor));
+    for (const json::value& entry : page.at("entries").as_array())
+      entries.emplace(entry.at("key").as_string(), entry.at("value").as_int64());
+    cursor = page.at("next_cursor").is_null() ? "" : std::string(page.at("next_cursor").as_string());
+  } while (!cursor.empty());
+  EXPECT_EQ(entries.size(), 16U);
+  for (const auto& [key, value] : entries) EXPECT_EQ(value, 50) << key;
+}
+
 // A source's position counts from the job's first start: what a restart replays does not count twice.
 TEST_F(JobHttp, SourcePositionsGoOnAfterARestore) {
   const auto position = [this] {

@@ -11,6 +11,7 @@
 #include <weir/speculation.hpp>
 
 #include "operators/serving/serving_rig.hpp"
+#include "state/support/table_queries.hpp"
 #include "support/operator_harness.hpp"
 
 namespace weir::test {
@@ -184,7 +185,7 @@ class SpeculationRig {
   [[nodiscard]] std::string state(const std::string& name, const std::string& key) {
     for (const auto& table : harness_.context().state().tables()) {
       if (table->descriptor().name != name) continue;
-      const auto json = table->query_json(key);
+      const auto json = testing::query_now(*table, key);
       return json.is_ok() ? *json : json.status().to_string();
     }
     return "no such state";

@@ -51,12 +51,13 @@ class TimerTable final : public StateTable {
   [[nodiscard]] std::size_t dirty_bytes() const noexcept override { return dirty_.size() * kBytesPerTimer; }
   void evict(std::size_t /*target_bytes*/) override {}
   [[nodiscard]] Status fault() const override { return fault_; }
-  [[nodiscard]] Result<std::string> query_json(std::string_view key_text) const override;
+  // Timers are shown to nobody.
+  [[nodiscard]] Result<std::optional<std::string>> query_json(std::string_view key_text) const override;
   [[nodiscard]] Result<std::string> query_stored_json(std::string_view key_text,
                                                       std::uint64_t& checkpoint) const override;
-  Status list_json(JsonWriter& json, std::string_view prefix, std::size_t limit, std::string& cursor) const override;
-  Status list_stored_json(JsonWriter& json, std::string_view prefix, std::size_t limit, std::string& cursor,
-                          std::uint64_t& checkpoint) const override;
+  [[nodiscard]] Result<std::unique_ptr<StateListing>> list(PageQuery query) const override;
+  Status list_step(StateListing& listing) const override;
+  [[nodiscard]] Result<StatePage> list_stored(PageQuery query) const override;
 
  private:
   static constexpr std::size_t kBytesPerTimer = 160;  // tree node, key, row; approximate

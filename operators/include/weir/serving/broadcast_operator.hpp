@@ -77,7 +77,7 @@ class BroadcastServeOperator final : public Operator, public ServingView {
     owner_.emplace(lifecycle_, *board_, context.task_index());
     reader_.emplace(context, *board_, event_time());
     WEIR_RETURN_IF_ERROR(lifecycle_.open(context));
-    models_ = &context.state().emplace<ValueTable<K, KeyModels>>(nullptr, StateOptions{"current-model", true});
+    models_ = &context.state().emplace<ValueTable<K, KeyModels>>(nullptr, StateOptions{serving::kModelsState, true});
     swaps_ = &context.state().emplace<ValueTable<K, SwapLog>>(nullptr, StateOptions{"swap-log", true});
     if (context.is_restored()) WEIR_RETURN_IF_ERROR(restore());
     store();
@@ -162,10 +162,6 @@ class BroadcastServeOperator final : public Operator, public ServingView {
         }
       }
     }
-  }
-
-  Status list_models(JsonWriter& json, std::string_view prefix, std::size_t limit, std::string& cursor) override {
-    return models_->list_json(json, prefix, limit, cursor);
   }
 
   Result<std::string> show_models(std::string_view text, std::int64_t version) override {

@@ -64,7 +64,7 @@ class ServeOperator final : public Operator, public ServingView {
     WEIR_RETURN_IF_ERROR(events_.open(context, lifecycle_));
     WEIR_RETURN_IF_ERROR(archive_.open(context, scorer_.schema(), options_.outputs));
     WEIR_RETURN_IF_ERROR(lifecycle_.open(context));
-    models_ = &context.state().emplace<ValueTable<K, KeyModels>>(nullptr, StateOptions{"current-model", true});
+    models_ = &context.state().emplace<ValueTable<K, KeyModels>>(nullptr, StateOptions{serving::kModelsState, true});
     swaps_ = &context.state().emplace<ValueTable<K, SwapLog>>(nullptr, StateOptions{"swap-log", true});
     statistics_ =
         &context.state().emplace<ValueTable<K, KeyStatistics>>(nullptr, StateOptions{"serving-statistics", true});
@@ -132,10 +132,6 @@ class ServeOperator final : public Operator, public ServingView {
   void snapshot(SnapshotBuilder& builder) override {
     put_model_progress(builder, progress_);
     events_.snapshot(builder);
-  }
-
-  Status list_models(JsonWriter& json, std::string_view prefix, std::size_t limit, std::string& cursor) override {
-    return models_->list_json(json, prefix, limit, cursor);
   }
 
   Result<std::string> show_models(std::string_view text, std::int64_t version) override {

@@ -15,15 +15,14 @@
 
 namespace weir {
 
-class JsonWriter;
-
 namespace serving {
+
+/// The state of every serving operator that holds the models of its keys.
+inline constexpr char kModelsState[] = "current-model";
 
 class ServingView {
  public:
   virtual ~ServingView() = default;
-  /// One array of up to `limit` keys with their models, as StateTable::list_json has it.
-  virtual Status list_models(JsonWriter& json, std::string_view prefix, std::size_t limit, std::string& cursor) = 0;
   /// `{"key", "current", "versions", "pending", "refused", "statistics", "swaps"}` of one key. kNotFound when this task
   /// has never heard of it. A version other than 0 narrows `versions`, `pending`, `refused` and `statistics` to it;
   /// kNotFound when there is none.

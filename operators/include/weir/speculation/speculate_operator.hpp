@@ -61,7 +61,7 @@ class SpeculateOperator final : public Operator, public serving::ServingView {
     waker_ = context.waker();
     late_output_ = context.side_output(kLateScoresName);
     WEIR_RETURN_IF_ERROR(speculator_.open(context));
-    models_ = &context.state().emplace<ModelTable>(nullptr, StateOptions{"current-model", true});
+    models_ = &context.state().emplace<ModelTable>(nullptr, StateOptions{serving::kModelsState, true});
     swaps_ = &context.state().emplace<SwapTable>(nullptr, StateOptions{"swap-log", true});
     statistics_ = &context.state().emplace<StatisticsTable>(nullptr, StateOptions{"speculation-statistics", true});
     undecided_ = &context.state().emplace<UndecidedTable>(nullptr, StateOptions{"undecided-records", true});
@@ -129,9 +129,6 @@ class SpeculateOperator final : public Operator, public serving::ServingView {
   void snapshot(SnapshotBuilder& builder) override { speculator_.snapshot(builder); }
   void close() noexcept override { speculator_.close(); }
 
-  Status list_models(JsonWriter& json, std::string_view prefix, std::size_t limit, std::string& cursor) override {
-    return models_->list_json(json, prefix, limit, cursor);
-  }
   Result<std::string> show_models(std::string_view text, std::int64_t version) override {
     WEIR_ASSIGN_OR_RETURN(const K key, parse_key<K>(text));
     Slot* slot = slots_.find(hash_key(key), key);
