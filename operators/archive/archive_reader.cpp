@@ -15,23 +15,20 @@ namespace {
 
 constexpr TopicReadLimits kChunk = {};
 
-Result<std::shared_ptr<TopicStore>> open_store(const std::string& job_directory) {
-  const std::string directory = job_directory + "/topics";
-  std::error_code error;
-  if (!std::filesystem::exists(directory, error))
+using Views = std::vector<std::shared_ptr<const TopicView>>;
+
+Result<Views> archives_in(const std::string& job_directory) {
+  Result<Views> views = view_topics(job_directory + "/topics");
+  if (views.status().code() == StatusCode::kNotFound)
     return Status::not_found("open an archive: '" + job_directory + "' holds no topics; is it the directory of a job?");
-  Result<std::shared_ptr<TopicStore>> store = TopicStore::open(directory);
-  if (store.status().code() == StatusCode::kFailedPrecondition)
-    return store.status().with_context("open an archive (while its job runs elsewhere, ask over HTTP, or stop it)");
-  return store;
+  if (!views) return views.status().with_context("open an archive");
+  std::erase_if(*views, [](const auto& view) { return view->schema() != schema_of<ArchiveRecord>(); });
+  return views;
 }
 
-Result<std::vector<std::string>> archives_of(TopicStore& store) {
+std::vector<std::string> names_of(const Views& views) {
   std::vector<std::string> names;
-  for (const std::string& name : store.topics()) {
-    WEIR_ASSIGN_OR_RETURN(const std::shared_ptr<Topic> topic, store.topic(name));
-    if (topic->info().schema == schema_of<ArchiveRecord>()) names.push_back(name);
-  }
+  for (const auto& view : views) names.push_back(view->name());
   return names;
 }
 
@@ -52,23 +49,27 @@ Result<bool> show(const TopicRecord& record, const std::string& key, const Archi
 }  // namespace
 
 Result<std::vector<std::string>> Archive::topics(const std::string& job_directory) {
-  WEIR_ASSIGN_OR_RETURN(const std::shared_ptr<TopicStore> store, open_store(job_directory));
-  return archives_of(*store);
+  WEIR_ASSIGN_OR_RETURN(const Views views, archives_in(job_directory));
+  return names_of(views);
 }
 
 Result<Archive> Archive::open(const std::string& job_directory, std::string topic) {
-  WEIR_ASSIGN_OR_RETURN(const std::shared_ptr<TopicStore> store, open_store(job_directory));
-  WEIR_ASSIGN_OR_RETURN(const std::vector<std::string> names, archives_of(*store));
-  if (topic.empty() && names.size() > 1)
-    return Status::invalid_argument("open an archive: there are several, say which: " + list_of(names));
-  if (topic.empty() && names.size() == 1) topic = names.front();
-  if (std::find(names.begin(), names.end(), topic) == names.end()) {
+  WEIR_ASSIGN_OR_RETURN(const Views views, archives_in(job_directory));
+  if (topic.empty() && views.size() > 1)
+    return Status::invalid_argument("open an archive: there are several, say which: " + list_of(names_of(views)));
+  if (topic.empty() && views.size() == 1) topic = views.front()->name();
+  const auto found = std::find_if(views.begin(), views.end(), [&](const auto& view) { return view->name() == topic; });
+  if (found == views.end()) {
     return Status::not_found("open an archive: no archive" + (topic.empty() ? "" : " '" + topic + "'") + " in '" +
-                             job_directory + "'" + (names.empty() ? "" : "; there are: " + list_of(names)));
+                             job_directory + "'" + (views.empty() ? "" : "; there are: " + list_of(names_of(views))));
   }
+  const std::string models = job_directory + "/models";
+  std::error_code error;
+  if (!std::filesystem::exists(models + "/sha256", error))  // made by the first job that archives
+    return Status::not_found("open an archive: '" + models + "' holds no models");
   Archive archive;
-  WEIR_ASSIGN_OR_RETURN(archive.topic_, store->topic(topic));
-  WEIR_ASSIGN_OR_RETURN(archive.models_, BlobStore::open(job_directory + "/models"));
+  archive.topic_ = *found;
+  WEIR_ASSIGN_OR_RETURN(archive.models_, BlobStore::open(models));
   return archive;
 }
 

@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <future>
 
-#include <weir/hash.hpp>
-
 #include "state/rocksdb_border.hpp"
 
 namespace weir::topics {
@@ -15,35 +13,18 @@ constexpr std::size_t kMostMarkNameBytes = 4096;
 constexpr std::size_t kMostMarkBytes = std::size_t{64} << 10;
 constexpr std::size_t kMostNameBytes = 1024;  // of a consumer or producer
 
-std::uint64_t checksum(std::string_view payload) noexcept { return hash_bytes(payload.data(), payload.size()); }
-
 }  // namespace
 
 Status TopicCore::load() {
-  const rocksdb::Slice no_key;
-  const std::string last_key = record_key(id_, ~std::uint64_t{0});
-  const std::string first_key = record_key(id_, 0);
-  rocksdb::ReadOptions options;
-  const std::unique_ptr<rocksdb::Iterator> last(shared_.database.db().NewIterator(options, shared_.database.index()));
-  last->SeekForPrev(last_key);
-  first_.offset = row_.begin;
-  seen_.offset = row_.begin;
-  if (last->Valid() && view_of(last->key()) >= first_key) {
-    WEIR_ASSIGN_OR_RETURN(const IndexRow row, read_index_row(view_of(last->value())));
-    const std::uint64_t end = offset_of_record_key(view_of(last->key())) + 1;
-    if (end > row_.begin) {
-      seen_ = {end, row.bytes_before + row.size};
-      WEIR_ASSIGN_OR_RETURN(const IndexRow first, index_at(row_.begin));
-      first_.bytes = first.bytes_before;
-    }
-    last_appended_ = row.appended;
-  }
-  WEIR_RETURN_IF_ERROR(from_rocksdb(what("open"), last->status()));
+  WEIR_ASSIGN_OR_RETURN(const Extent extent, read_extent(shared_.database, row_, what("open")));
+  first_ = extent.begin;
+  seen_ = extent.end;
+  last_appended_ = extent.last_appended;
   tail_ = seen_;
 
   const std::string prefix = consumer_key(id_, "");
   const std::unique_ptr<rocksdb::Iterator> consumer(
-      shared_.database.db().NewIterator(options, shared_.database.facts()));
+      shared_.database.db().NewIterator(rocksdb::ReadOptions(), shared_.database.facts()));
   for (consumer->Seek(prefix); consumer->Valid() && view_of(consumer->key()).starts_with(prefix); consumer->Next()) {
     std::string consumer_name(view_of(consumer->key()).substr(prefix.size()));
     WEIR_ASSIGN_OR_RETURN(TopicConsumer read, read_consumer(consumer_name, view_of(consumer->value())));
@@ -121,7 +102,7 @@ Status TopicCore::add_records(const std::vector<NewTopicRecord>& records, rocksd
   const Timestamp now = std::max(shared_.clock.now(), last_appended_);
   for (const NewTopicRecord& record : records) {
     const std::string key = record_key(id_, tail_.offset);
-    const IndexRow row{now, record.time.value_or(now), tail_.bytes, record.payload.size(), checksum(record.payload)};
+    const IndexRow row{now, record.time.value_or(now), tail_.bytes, record.payload.size(), checksum_of(record.payload)};
     batch.Put(shared_.database.index(), key, encode(row));
     batch.Put(shared_.database.records(), key, record.payload);
     ++tail_.offset;
@@ -228,11 +209,7 @@ Result<std::vector<std::pair<std::string, std::string>>> TopicCore::marks(std::s
 }
 
 Result<IndexRow> TopicCore::index_at(std::uint64_t offset) const {
-  WEIR_ASSIGN_OR_RETURN(const std::optional<std::string> bytes,
-                        shared_.database.get(shared_.database.index(), record_key(id_, offset), what("read")));
-  if (!bytes)
-    return Status::data_loss(what("read") + ": the record at offset " + std::to_string(offset) + " is missing");
-  return read_index_row(*bytes);
+  return read_index(shared_.database, id_, offset, what("read"));
 }
 
 Result<std::vector<TopicRecord>> TopicCore::read(std::uint64_t from, TopicReadLimits limits) const {
@@ -245,41 +222,9 @@ Result<std::vector<TopicRecord>> TopicCore::read(std::uint64_t from, TopicReadLi
   if (from > end)
     return Status::data_loss(what("read") + " from offset " + std::to_string(from) + ": it ends at " +
                              std::to_string(end));
-  std::vector<TopicRecord> records;
-  if (from == end) return records;
-  const std::string end_key = record_key(id_, end);
-  const rocksdb::Slice bound(end_key);
-  rocksdb::ReadOptions options;
-  options.iterate_upper_bound = &bound;
-  const std::unique_ptr<rocksdb::Iterator> row(shared_.database.db().NewIterator(options, shared_.database.index()));
-  const std::unique_ptr<rocksdb::Iterator> payload(
-      shared_.database.db().NewIterator(options, shared_.database.records()));
-  std::size_t bytes = 0;
-  std::uint64_t offset = from;
-  for (row->Seek(record_key(id_, from)); row->Valid() && records.size() < limits.records; row->Next(), ++offset) {
-    const std::string missing = what("read") + ": the record at offset " + std::to_string(offset) + " is ";
-    if (offset_of_record_key(view_of(row->key())) != offset)
-      return from < begin() ? removed() : Status::data_loss(missing + "missing");
-    WEIR_ASSIGN_OR_RETURN(const IndexRow facts, read_index_row(view_of(row->value())));
-    if (!records.empty() && bytes + facts.size > limits.bytes) break;
-    records.empty() ? payload->Seek(row->key()) : payload->Next();
-    if (!payload->Valid() || payload->key() != row->key()) {
-      WEIR_RETURN_IF_ERROR(from_rocksdb(what("read"), payload->status()));
-      return from < begin() ? removed() : Status::data_loss(missing + "missing");
-    }
-    TopicRecord& record = records.emplace_back();
-    record.offset = offset;
-    record.time = facts.time;
-    record.appended = facts.appended;
-    record.payload.assign(payload->value().data(), payload->value().size());
-    if (record.payload.size() != facts.size || checksum(record.payload) != facts.checksum)
-      return Status::data_loss(missing + "damaged: its checksum is wrong");
-    bytes += facts.size;
-  }
-  WEIR_RETURN_IF_ERROR(from_rocksdb(what("read"), row->status()));
-  if (records.empty())
-    return from < begin() ? removed()
-                          : Status::data_loss(what("read") + ": offset " + std::to_string(from) + " is missing");
+  if (from == end) return std::vector<TopicRecord>();
+  Result<std::vector<TopicRecord>> records = read_records(shared_.database, id_, from, end, limits, what("read"));
+  if (!records && from < begin()) return removed();
   return records;
 }
 

@@ -12,6 +12,7 @@
 #include <weir/topic.hpp>
 
 #include "state/topic/topic_database.hpp"
+#include "state/topic/topic_reading.hpp"
 #include "state/topic/topic_rows.hpp"
 #include "state/topic/topic_writer.hpp"
 
@@ -67,10 +68,6 @@ class TopicCore final : public Topic {
   [[nodiscard]] Result<std::vector<std::string>> staging(std::string_view prefix) const override;
 
  private:
-  struct Place {  // a point between two records
-    std::uint64_t offset = 0;
-    std::uint64_t bytes = 0;  // of all payloads before it
-  };
   struct StagedRow {
     std::string key;
     NewTopicRecord record;

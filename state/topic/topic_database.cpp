@@ -45,7 +45,6 @@ rocksdb::ColumnFamilyOptions record_options(const std::shared_ptr<rocksdb::Cache
 
 rocksdb::DBOptions database_options() {
   rocksdb::DBOptions options;
-  options.create_missing_column_families = true;
   // A crash may leave the last write half done: it was not acknowledged. Anything else that is wrong is damage.
   options.wal_recovery_mode = rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords;
   options.track_and_verify_wals_in_manifest = true;
@@ -75,7 +74,7 @@ Result<std::unique_ptr<TopicDatabase>> TopicDatabase::open(const std::string& di
   std::unique_ptr<TopicDatabase> database(new TopicDatabase());
   if (directory.empty()) {
     database->memory_.reset(rocksdb::NewMemEnv(rocksdb::Env::Default()));
-    WEIR_RETURN_IF_ERROR(database->open_database("/topics", true));
+    WEIR_RETURN_IF_ERROR(database->open_database("/topics", Mode::kMake));
     return database;
   }
   Filesystem& files = real_filesystem();
@@ -97,7 +96,7 @@ Result<std::unique_ptr<TopicDatabase>> TopicDatabase::open(const std::string& di
     // Made, but never finished: nothing in it was ever acknowledged.
     WEIR_RETURN_IF_ERROR(files.remove_all(directory + "/db"));
   }
-  WEIR_RETURN_IF_ERROR(database->open_database(directory + "/db", !made).with_context(what));
+  WEIR_RETURN_IF_ERROR(database->open_database(directory + "/db", made ? Mode::kOpen : Mode::kMake).with_context(what));
   if (!made) {
     WEIR_RETURN_IF_ERROR(files.sync_directory(directory));
     WEIR_RETURN_IF_ERROR(files.write_file(format_path, kFormat));
@@ -106,10 +105,25 @@ Result<std::unique_ptr<TopicDatabase>> TopicDatabase::open(const std::string& di
   return database;
 }
 
-Status TopicDatabase::open_database(const std::string& path, bool make) {
+Result<std::unique_ptr<TopicDatabase>> TopicDatabase::open_copy(const std::string& directory) {
+  const std::string what = "read the topic store '" + directory + "'";
+  // Written last when a store is made: without it nothing was ever acknowledged.
+  if (!real_filesystem().exists(directory + "/FORMAT")) return Status::not_found(what + ": there is none");
+  WEIR_ASSIGN_OR_RETURN(const std::string format, real_filesystem().read_file(directory + "/FORMAT"));
+  if (format != kFormat) return Status::data_loss(what + ": FORMAT says '" + format + "', which is not known");
+  std::unique_ptr<TopicDatabase> database(new TopicDatabase());
+  Result<std::unique_ptr<DatabaseCopy>> copy = DatabaseCopy::make(directory + "/db");
+  if (!copy) return copy.status().with_context(what);
+  database->copy_ = std::move(*copy);
+  WEIR_RETURN_IF_ERROR(database->open_database(database->copy_->path(), Mode::kRead).with_context(what));
+  return database;
+}
+
+Status TopicDatabase::open_database(const std::string& path, Mode mode) {
   rocksdb::DBOptions options = database_options();
-  options.create_if_missing = make;
-  options.error_if_exists = make;
+  options.create_if_missing = mode == Mode::kMake;
+  options.error_if_exists = mode == Mode::kMake;
+  options.create_missing_column_families = mode != Mode::kRead;
   if (memory_) options.env = memory_.get();
   const auto cache = rocksdb::NewLRUCache(kBlockCacheBytes);
   const std::vector<rocksdb::ColumnFamilyDescriptor> families{
@@ -118,8 +132,10 @@ Status TopicDatabase::open_database(const std::string& path, bool make) {
       {"records", record_options(cache)},
       {"staged", record_options(cache)}};
   rocksdb::DB* db = nullptr;
-  WEIR_RETURN_IF_ERROR(
-      from_rocksdb("open the database '" + path + "'", rocksdb::DB::Open(options, path, families, &handles_, &db)));
+  const rocksdb::Status opened = mode == Mode::kRead
+                                     ? rocksdb::DB::OpenForReadOnly(options, path, families, &handles_, &db)
+                                     : rocksdb::DB::Open(options, path, families, &handles_, &db);
+  WEIR_RETURN_IF_ERROR(from_rocksdb("open the database '" + path + "'", opened));
   db_.reset(db);
   return {};
 }

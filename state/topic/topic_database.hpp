@@ -11,6 +11,7 @@
 #include <weir/result.hpp>
 
 #include "state/directory_lock.hpp"
+#include "state/topic/database_copy.hpp"
 
 namespace weir::topics {
 
@@ -19,6 +20,11 @@ class TopicDatabase {
  public:
   /// An empty directory name: in memory.
   static Result<std::unique_ptr<TopicDatabase>> open(const std::string& directory);
+  /// The rows as they are now, for reading alone, beside whoever writes to them, or nobody: from a copy of the
+  /// database's short files in a temporary directory, which goes with this object. The long ones are read where they
+  /// are: once the writer has deleted one, reads that need it fail. kNotFound where there is no store; kUnavailable
+  /// when the writer changed them meanwhile: try again.
+  static Result<std::unique_ptr<TopicDatabase>> open_copy(const std::string& directory);
   ~TopicDatabase();
   TopicDatabase(const TopicDatabase&) = delete;
   TopicDatabase& operator=(const TopicDatabase&) = delete;
@@ -35,8 +41,10 @@ class TopicDatabase {
 
  private:
   TopicDatabase() = default;
-  Status open_database(const std::string& path, bool make);
+  enum class Mode : unsigned char { kMake, kOpen, kRead };
+  Status open_database(const std::string& path, Mode mode);
 
+  std::unique_ptr<DatabaseCopy> copy_;    // of open_copy(); outlives db_
   std::unique_ptr<rocksdb::Env> memory_;  // in memory only; outlives db_
   std::optional<DirectoryLock> lock_;
   std::unique_ptr<rocksdb::DB> db_;

@@ -26,7 +26,7 @@ bool TopicCore::retention_is_due() {
 }
 
 // The place before which everything may go. Everything visible is written, so its rows can be read.
-Result<TopicCore::Place> TopicCore::find_cut(bool exact) const {
+Result<Place> TopicCore::find_cut(bool exact) const {
   TopicRetention retention;
   Place first;
   Place seen;

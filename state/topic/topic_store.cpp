@@ -4,6 +4,7 @@
 
 #include "state/filesystem.hpp"
 #include "state/rocksdb_border.hpp"
+#include "state/topic/open_stores.hpp"
 #include "state/topic/topic_core.hpp"
 
 namespace weir {
@@ -107,6 +108,17 @@ OpenStores& open_stores() {
 }
 
 }  // namespace
+
+std::shared_ptr<TopicStore> store_open_here(const std::string& directory) {
+  std::error_code error;
+  const std::string canonical = std::filesystem::canonical(directory, error);
+  if (error) return nullptr;
+  OpenStores& all = open_stores();
+  const std::lock_guard lock(all.mutex);
+  const auto found = all.stores.find(canonical);
+  return found == all.stores.end() ? nullptr : found->second.lock();
+}
+
 }  // namespace topics
 
 std::string topic_name_fault(std::string_view name) {

@@ -1,5 +1,5 @@
 #pragma once
-/// What `weirctl replay` and `weirctl audit` do: input archives of jobs that do not run.
+/// What `weirctl replay` and `weirctl audit` do: input archives of jobs, whether they run or not.
 
 #include <cstdint>
 #include <iosfwd>

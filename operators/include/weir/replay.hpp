@@ -21,14 +21,14 @@
 #include <weir/archived_inputs.hpp>
 #include <weir/model.hpp>
 #include <weir/result.hpp>
-#include <weir/topic.hpp>
+#include <weir/topic_view.hpp>
 
 namespace weir {
 
 class BlobStore;
 
-/// An archive topic of a job and the job's models. The job may run in this process, or not at all: another process that
-/// runs it holds `topics/LOCK`, and opening fails with kFailedPrecondition and its number. What a crash kept from being
+/// An archive topic of a job and the job's models. The job may run, here or in another process, or not: nothing is
+/// written into its directory, and it may start and stop meanwhile (weir/topic_view.hpp). What a crash kept from being
 /// moved into the topic shows after the job's next start.
 class Archive {
  public:
@@ -39,7 +39,8 @@ class Archive {
 
   /// Sees a record and its offset; false: no further ones.
   using Visit = std::function<Result<bool>(std::uint64_t offset, const ArchiveRecord& record)>;
-  /// What is there now, oldest first; `key` narrows it to one (empty: all).
+  /// What was there when it was opened, or is there now where the job runs in this process, oldest first; `key` narrows
+  /// it to one (empty: all).
   Status for_each(const std::string& key, const Visit& visit) const;
   /// The same, newest first, as far as `max_bytes` of records go. True when it reached the oldest, or was stopped.
   Result<bool> for_each_back(const std::string& key, std::uint64_t max_bytes, const Visit& visit) const;
@@ -51,7 +52,7 @@ class Archive {
   [[nodiscard]] const std::shared_ptr<BlobStore>& models() const noexcept { return models_; }
 
  private:
-  std::shared_ptr<Topic> topic_;
+  std::shared_ptr<const TopicView> topic_;
   std::shared_ptr<BlobStore> models_;
 };
 

@@ -4,6 +4,8 @@
 //   topic_crash_child DIRECTORY commit   transactions of 10 records: `prepared <serial>` before the commit, so that who
 //                                        reads it must commit again, `committed <serial>` after it
 //   topic_crash_child DIRECTORY hold     opens the store and waits
+//   topic_crash_child DIRECTORY churn    appends churned_payload() of 0, 1, ... with little retention, and after every
+//                                        hundredth `<number>`: log, memtables, files and blob files come and go
 
 #include <unistd.h>
 
@@ -12,6 +14,8 @@
 #include <thread>
 
 #include <weir/topic.hpp>
+
+#include "state/topic/churned_payload.hpp"
 
 namespace {
 
@@ -47,6 +51,20 @@ void commit(weir::Topic& topic) {
   }
 }
 
+void churn(weir::TopicStore& store) {
+  const auto topic = store.topic("churned", weir::TopicOptions{.retention = {{}, std::uint64_t{12} << 20}});
+  if (!topic.is_ok()) fail(topic.status());
+  for (std::uint64_t number = (*topic)->end();;) {
+    std::vector<weir::NewTopicRecord> records;
+    for (int i = 0; i < 100; ++i) records.push_back({weir::testing::churned_payload(number++)});
+    const std::uint64_t serial = *(*topic)->next_serial("p");
+    if (const weir::Status status = (*topic)->stage({"p", serial}, 0, std::move(records), true); !status.is_ok())
+      fail(status);
+    if (const weir::Status status = (*topic)->commit({"p", serial}, 100); !status.is_ok()) fail(status);
+    say(std::to_string(number));
+  }
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -57,6 +75,7 @@ int main(int argc, char** argv) {
   auto topic = (*store)->topic("t");
   if (!topic.is_ok()) fail(topic.status());
   say("open");
+  if (mode == "churn") churn(**store);
   if (mode == "append") {
     std::thread other([&] { append(**topic, "1"); });
     append(**topic, "0");

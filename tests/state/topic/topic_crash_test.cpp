@@ -1,11 +1,5 @@
 // Death and damage: what was acknowledged is there, what is damaged is refused.
 
-#include <fcntl.h>
-#include <signal.h>
-#include <spawn.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
@@ -19,58 +13,13 @@
 #include <weir/topic.hpp>
 
 #include "state/support/temporary_directory.hpp"
-
-extern char** environ;
+#include "support/child_process.hpp"
 
 namespace weir {
 namespace {
 
 using testing::TemporaryDirectory;
-
-// A child that talks, until it is killed.
-class Child {
- public:
-  Child(const std::string& directory, const std::string& mode) {
-    int ends[2] = {};
-    EXPECT_EQ(::pipe2(ends, O_CLOEXEC), 0);
-    posix_spawn_file_actions_t actions;
-    ::posix_spawn_file_actions_init(&actions);
-    ::posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
-    std::string arguments[] = {WEIR_TOPIC_CHILD, directory, mode};
-    char* argv[] = {arguments[0].data(), arguments[1].data(), arguments[2].data(), nullptr};
-    EXPECT_EQ(::posix_spawn(&pid_, WEIR_TOPIC_CHILD, &actions, nullptr, argv, environ), 0);
-    ::posix_spawn_file_actions_destroy(&actions);
-    ::close(ends[1]);
-    out_ = ::fdopen(ends[0], "r");
-  }
-  ~Child() {
-    kill();
-    std::fclose(out_);
-  }
-  Child(const Child&) = delete;
-  Child& operator=(const Child&) = delete;
-
-  // The next line; empty at the end.
-  std::string line() {
-    char buffer[256];
-    if (std::fgets(buffer, sizeof buffer, out_) == nullptr) return {};
-    std::string text(buffer);
-    if (!text.ends_with('\n')) return {};  // torn by the kill
-    text.pop_back();
-    return text;
-  }
-  void kill() {
-    if (pid_ == 0) return;
-    ::kill(pid_, SIGKILL);
-    int status = 0;
-    ::waitpid(pid_, &status, 0);
-    pid_ = 0;
-  }
-
- private:
-  pid_t pid_ = 0;
-  std::FILE* out_ = nullptr;
-};
+using testing_support::ChildProcess;
 
 std::shared_ptr<Topic> open_topic(const std::string& directory) {
   const auto store = TopicStore::open(directory);
@@ -96,7 +45,7 @@ TEST(TopicCrash, KillLosesNothingAcknowledged) {
   const TemporaryDirectory directory;
   std::size_t before = 0;
   for (const int lines : {1, 57, 200, 3, 400}) {
-    Child child(directory.path(), "append");
+    ChildProcess child(WEIR_TOPIC_CHILD, {directory.path(), "append"});
     ASSERT_EQ(child.line(), "open");
     std::map<std::string, int> acknowledged;  // by thread: how many
     for (int i = 0; i < lines; ++i) {
@@ -126,7 +75,7 @@ TEST(TopicCrash, TransactionsPreparedBeforeAKillAreCommittedOnce) {
   const TemporaryDirectory directory;
   std::uint64_t prepared = 0;
   for (const int lines : {1, 2, 25, 60, 4, 31}) {
-    Child child(directory.path(), "commit");
+    ChildProcess child(WEIR_TOPIC_CHILD, {directory.path(), "commit"});
     ASSERT_EQ(child.line(), "open");
     const auto hear = [&](const std::string& line) {
       if (line.starts_with("prepared ")) prepared = std::stoull(line.substr(9));
@@ -155,7 +104,7 @@ TEST(TopicCrash, TransactionsPreparedBeforeAKillAreCommittedOnce) {
 
 TEST(TopicCrash, AnotherProcessIsToldWhoHasTheStore) {
   const TemporaryDirectory directory;
-  Child child(directory.path(), "hold");
+  ChildProcess child(WEIR_TOPIC_CHILD, {directory.path(), "hold"});
   ASSERT_EQ(child.line(), "open");
   const auto refused = TopicStore::open(directory.path());
   ASSERT_FALSE(refused.is_ok());
