@@ -18,7 +18,7 @@ struct Document {
   std::map<std::string, std::vector<std::string>> maps;
   /// How many features the trees that read a value by this name need: ONNX Runtime does not look.
   std::map<std::string, std::int64_t> features_read;
-  std::size_t row_multiple = 1;  ///< see tensors::Graph
+  std::size_t row_multiple = 1;  ///< see tensors::Run
 };
 
 /// Throws tensors::Refusal: not an ONNX model; truncated; tensors that hold more or less data than they say; data in

@@ -62,10 +62,11 @@ class OnnxGraph final : public tensors::Graph {
   [[nodiscard]] std::unique_ptr<tensors::Run> make_run(
       std::span<const std::size_t> widths, std::span<const std::size_t> wanted,
       std::span<const std::vector<std::int64_t>> known_shapes) const override {
-    return std::make_unique<OnnxRun>(api_, session_, *this, widths, wanted, known_shapes);
+    return std::make_unique<OnnxRun>(api_, session_, *this, widths, wanted, known_shapes, row_multiple_);
   }
 
   void read_signature(const Document& document) {
+    row_multiple_ = document.row_multiple;
     OrtAllocator* allocator = nullptr;
     api_.check(api_->GetAllocatorWithDefaultOptions(&allocator));
     const auto name_of = [&](auto get, std::size_t index) {
@@ -105,6 +106,7 @@ class OnnxGraph final : public tensors::Graph {
  private:
   const Api& api_;
   OrtSession* session_;
+  std::size_t row_multiple_ = 1;
 };
 
 OrtSession* make_session(const Api& api, const weir_load_request& request) {
@@ -161,7 +163,6 @@ std::unique_ptr<tensors::Graph> load_graph(const Api& api, const weir_load_reque
   choose(graph->outputs, request.outputs, request.output_count, "output");
   graph->summary = "ONNX model of " + (document.producer.empty() ? "an unnamed producer" : document.producer) + ", " +
                    std::to_string(document.nodes) + " nodes";
-  graph->row_multiple = document.row_multiple;
   // Weights are kept once; trees and prepacked matrices about as much again.
   graph->memory_bytes = (std::size_t{64} << 10) + 2 * request.size;
   return graph;

@@ -25,8 +25,9 @@ ONNXTensorElementDataType onnx_type(Element element) {
 }  // namespace
 
 OnnxRun::OnnxRun(const Api& api, OrtSession* session, const tensors::Graph& graph, std::span<const std::size_t> widths,
-                 std::span<const std::size_t> outputs, std::span<const std::vector<std::int64_t>> known_shapes)
-    : api_(api), session_(session) {
+                 std::span<const std::size_t> outputs, std::span<const std::vector<std::int64_t>> known_shapes,
+                 std::size_t row_multiple)
+    : api_(api), session_(session), row_multiple_(row_multiple) {
   for (std::size_t i = 0; i < graph.inputs.size(); ++i) {
     const tensors::InputTensor& tensor = graph.inputs[i];
     Input& input = inputs_.emplace_back(Input{&tensor, tensor.shape, {}, widths[i]});

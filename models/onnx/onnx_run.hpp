@@ -12,7 +12,8 @@ namespace weir::onnx {
 class OnnxRun final : public tensors::Run {
  public:
   OnnxRun(const Api& api, OrtSession* session, const tensors::Graph& graph, std::span<const std::size_t> widths,
-          std::span<const std::size_t> outputs, std::span<const std::vector<std::int64_t>> known_shapes);
+          std::span<const std::size_t> outputs, std::span<const std::vector<std::int64_t>> known_shapes,
+          std::size_t row_multiple);
   ~OnnxRun() override;
 
   void prepare(std::size_t rows) override;
@@ -23,6 +24,7 @@ class OnnxRun final : public tensors::Run {
   [[nodiscard]] std::size_t elements(std::size_t index) const override;
   [[nodiscard]] const void* output(std::size_t index) const override { return outputs_[index].data; }
   [[nodiscard]] std::string_view text(std::size_t index, std::size_t element) override;
+  [[nodiscard]] std::size_t row_multiple() override { return row_multiple_; }
 
  private:
   struct Input {
@@ -54,6 +56,7 @@ class OnnxRun final : public tensors::Run {
   std::vector<const char*> output_names_;
   std::vector<OrtValue*> input_values_;
   std::vector<OrtValue*> output_values_;
+  std::size_t row_multiple_;
   std::size_t rows_ = 0;
   std::string text_;
 };

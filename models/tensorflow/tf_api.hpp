@@ -69,6 +69,23 @@ class Api {
   std::string name_;
 };
 
+/// What is freed by a function of Api.
+template <class T>
+class Owned {
+ public:
+  Owned(T* value, void (*free)(T*)) : value_(value), release_(free) {}
+  ~Owned() {
+    if (value_ != nullptr) release_(value_);
+  }
+  Owned(const Owned&) = delete;
+  Owned& operator=(const Owned&) = delete;
+  [[nodiscard]] T* get() const noexcept { return value_; }
+
+ private:
+  T* value_;
+  void (*release_)(T*);
+};
+
 /// A TF_Status that throws.
 class CallStatus {
  public:

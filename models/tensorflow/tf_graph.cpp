@@ -22,30 +22,9 @@ using tensors::Refusal;
 constexpr std::string_view kThreads("\x10\x01\x28\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", 13);
 constexpr std::string_view kExecutor("\x82\x01\x1a\x1a\x18SINGLE_THREADED_EXECUTOR", 29);
 
-/// What is freed by a function of Api.
-template <class T>
-class Owned {
- public:
-  Owned(T* value, void (*free)(T*)) : value_(value), release_(free) {}
-  ~Owned() {
-    if (value_ != nullptr) release_(value_);
-  }
-  Owned(const Owned&) = delete;
-  Owned& operator=(const Owned&) = delete;
-  [[nodiscard]] T* get() const noexcept { return value_; }
-
- private:
-  T* value_;
-  void (*release_)(T*);
-};
-
-/// A row alone goes through a product of matrix and vector, others in blocks of 4, element-wise functions in packets of
-/// 8 or 16 floats; what is left over takes another way, which rounds differently. Full blocks leave nothing over.
-constexpr std::size_t kRowMultiple = 16;
-
 class TfGraph final : public tensors::Graph {
  public:
-  TfGraph(const Api& api, TF_Graph* graph) : api_(api), graph_(graph) { row_multiple = kRowMultiple; }
+  TfGraph(const Api& api, TF_Graph* graph) : api_(api), graph_(graph) {}
   ~TfGraph() override {
     if (session_ != nullptr) {
       const CallStatus ignored(api_);

@@ -1,6 +1,16 @@
 #include "models/tensorflow/tf_run.hpp"
 
+#include <cstring>
+
+#include "models/tensorflow/row_multiple.hpp"
+
 namespace weir::tensorflow {
+namespace {
+
+// tensorflow.RunOptions on the wire: output_partition_graphs (5) = true.
+constexpr std::string_view kOutputPartitionGraphs("\x28\x01", 2);
+
+}  // namespace
 
 using tensors::Element;
 
@@ -108,10 +118,12 @@ void TfRun::set_text(std::size_t index, std::size_t element, std::string_view te
   api_.TF_StringCopy(static_cast<TF_TString*>(input_data_[index]) + element, text.data(), text.size());
 }
 
-std::string TfRun::execute() {
+std::string TfRun::execute() { return execute(nullptr, nullptr); }
+
+std::string TfRun::execute(const TF_Buffer* options, TF_Buffer* metadata) {
   free_outputs();  // of the run before
-  api_.TF_SessionRun(session_, nullptr, input_places_.data(), inputs_.data(), static_cast<int>(inputs_.size()),
-                     output_places_.data(), outputs_.data(), static_cast<int>(outputs_.size()), nullptr, 0, nullptr,
+  api_.TF_SessionRun(session_, options, input_places_.data(), inputs_.data(), static_cast<int>(inputs_.size()),
+                     output_places_.data(), outputs_.data(), static_cast<int>(outputs_.size()), nullptr, 0, metadata,
                      status_);
   if (api_.TF_GetCode(status_) != TF_OK) [[unlikely]] {
     const std::string message = api_.TF_Message(status_);
@@ -119,6 +131,20 @@ std::string TfRun::execute() {
   }
   for (std::size_t i = 0; i < outputs_.size(); ++i) output_data_[i] = api_.TF_TensorData(outputs_[i]);
   return {};
+}
+
+std::size_t TfRun::row_multiple() {
+  prepare(1);
+  for (std::size_t i = 0; i < inputs_.size(); ++i) {
+    if (input_elements_[i] != Element::kText) std::memset(input_data_[i], 0, api_.TF_TensorByteSize(inputs_[i]));
+  }
+  const Owned<TF_Buffer> options(
+      api_.TF_NewBufferFromString(kOutputPartitionGraphs.data(), kOutputPartitionGraphs.size()), api_.TF_DeleteBuffer);
+  const Owned<TF_Buffer> metadata(api_.TF_NewBuffer(), api_.TF_DeleteBuffer);
+  const bool ran = execute(options.get(), metadata.get()).empty();
+  const TF_Buffer& graphs = *metadata.get();
+  const auto* bytes = static_cast<const char*>(graphs.data);
+  return row_multiple_of(ran ? std::string_view(bytes, graphs.length) : std::string_view(), this_processor());
 }
 
 std::vector<std::int64_t> TfRun::shape(std::size_t index) const {

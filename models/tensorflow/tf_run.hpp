@@ -32,8 +32,11 @@ class TfRun final : public tensors::Run {
   [[nodiscard]] std::size_t elements(std::size_t index) const override { return count(outputs_[index]); }
   [[nodiscard]] const void* output(std::size_t index) const override { return output_data_[index]; }
   [[nodiscard]] std::string_view text(std::size_t index, std::size_t element) override;
+  /// Runs one empty row and looks at what was executed.
+  [[nodiscard]] std::size_t row_multiple() override;
 
  private:
+  std::string execute(const TF_Buffer* options, TF_Buffer* metadata);
   void free_inputs();
   void free_outputs();
   [[nodiscard]] std::size_t count(const TF_Tensor* tensor) const;

@@ -102,7 +102,7 @@ int load(const weir_load_request& request, const std::function<std::unique_ptr<G
   try {
     auto loaded = std::make_unique<weir_model>();
     loaded->graph = load_graph();
-    if (request.same_bits == 0) loaded->graph->row_multiple = 1;
+    loaded->graph->same_bits = request.same_bits != 0;
     std::vector<std::string> classes;
     for (std::size_t i = 0; i < request.class_count; ++i) classes.push_back(to_string(request.classes[i]));
     describe_inputs(*loaded->graph, loaded->description);

@@ -55,6 +55,9 @@ class Run {
   [[nodiscard]] virtual std::size_t elements(std::size_t index) const = 0;
   [[nodiscard]] virtual const void* output(std::size_t index) const = 0;
   [[nodiscard]] virtual std::string_view text(std::size_t index, std::size_t element) = 0;
+  /// Runs of multiples of this many rows give a row's answers the same bits wherever it stands, in a run of any size.
+  /// May execute to find out. Throws as prepare() does.
+  [[nodiscard]] virtual std::size_t row_multiple() = 0;
 };
 
 /// A loaded graph. Immutable; runs of it may be made and used by several threads.
@@ -74,8 +77,7 @@ class Graph {
   std::vector<OutputTensor> outputs;
   std::string summary;  ///< kind of model for people; the border adds inputs and outputs
   std::size_t memory_bytes = 0;
-  /// Runs of multiples of this many rows give a row's answers the same bits wherever it stands, in a run of any size.
-  std::size_t row_multiple = 1;
+  bool same_bits = true;  ///< runs are to be of multiples of Run::row_multiple() rows
 };
 
 }  // namespace weir::tensors

@@ -79,7 +79,9 @@ TensorScorer::TensorScorer(const Graph& graph, const Description& description, c
     const bool is_text = graph.outputs[field.tensor].element == Element::kText;
     (is_text ? texts_ : numbers_).push_back({static_cast<std::size_t>(found - outputs_.begin()), field.column});
   }
-  give_back(take());  // what cannot run is found out now
+  std::unique_ptr<Workspace> first = take();  // what cannot run is found out now
+  if (graph.same_bits && !description.one_row_at_a_time) row_multiple_ = first->run->row_multiple();
+  give_back(std::move(first));
 }
 
 TensorScorer::~TensorScorer() { delete spare_.load(); }
@@ -117,9 +119,7 @@ void TensorScorer::score(const weir_rows& rows, const weir_answers& answers) con
 void TensorScorer::score_rows(Workspace& workspace, const weir_rows& rows, std::size_t first, std::size_t count,
                               const weir_answers& answers) const {
   if (count == 0) return;
-  const std::size_t padded = description_.one_row_at_a_time
-                                 ? count
-                                 : (count + graph_.row_multiple - 1) / graph_.row_multiple * graph_.row_multiple;
+  const std::size_t padded = (count + row_multiple_ - 1) / row_multiple_ * row_multiple_;
   workspace.run->prepare(padded);
   gather(workspace, rows, first, count, answers);
   if (padded != count) repeat_last_row(workspace, rows, first, count, padded);

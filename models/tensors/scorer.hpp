@@ -46,7 +46,7 @@ class TensorScorer {
                   const weir_answers& answers) const;
   void gather(Workspace& workspace, const weir_rows& rows, std::size_t first, std::size_t count,
               const weir_answers& answers) const;
-  /// What fills a run up to a multiple of Graph::row_multiple; nobody reads its answers.
+  /// What fills a run up to a multiple of row_multiple_; nobody reads its answers.
   void repeat_last_row(Workspace& workspace, const weir_rows& rows, std::size_t first, std::size_t count,
                        std::size_t padded) const;
   void gather_texts(Workspace& workspace, std::size_t input, const weir_rows& rows, std::size_t first,
@@ -68,6 +68,7 @@ class TensorScorer {
   std::vector<std::size_t> output_widths_;
   std::vector<Source> numbers_;
   std::vector<Source> texts_;
+  std::size_t row_multiple_ = 1;
   // Workspaces that nobody uses. One thread alone finds its own in `spare_` again.
   mutable std::atomic<Workspace*> spare_{nullptr};
   mutable std::mutex mutex_;

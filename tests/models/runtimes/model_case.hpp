@@ -42,7 +42,8 @@ void expect_predictions(const ModelRuntime& runtime, const std::string& file, co
                         const std::vector<std::string>& columns, const ModelOptions& options = {},
                         double tolerance = 1e-6);
 
-// Scores all rows in batches of many sizes: every number has the same bits in all of them.
+// Scores all rows alone and in batches of 2 to 70 and more: every number has the same bits in all of them.
+void expect_same_bits(const Model& model, const Rows& rows);
 void expect_same_bits(const ModelRuntime& runtime, const std::string& file, const Rows& rows,
                       const ModelOptions& options = {});
 
