@@ -5,8 +5,11 @@
 //   tensorflow-frozen   MLP 11-32-16-1 of Keras, frozen graph
 //   tensorflow-saved    the same as a SavedModel
 //
-//   ...-batch1      a bound model in a loop, one row a call; limit: the C API, one row a call
+//   ...-batch1      a bound model in a loop, one row a call, without same_bits; limit: the C API, one row a call
 //   ...-same-bits   the same with RuntimeOptions::same_bits, the default: a row's answer is that of any larger batch
+//   ...-same-rows   the same; limit: the C API, one row a call as often as the same bits need it (the runtime's own
+//   price
+//                   of them; as on a processor with AVX-512)
 //   ...-stream      a whole keyed serving job (source, key, swap-ready operator, statistics, sink) in batches as they
 //                   come, with same_bits; limit: the C API, 256 rows a call
 //   ...-batching    the same job; limit: the C API, one row a call. What batching in the stream gives
@@ -50,6 +53,7 @@ struct Kind {
   std::string file;
   ModelOptions options;
   std::function<std::unique_ptr<BareModel>(std::size_t batch)> bare;
+  std::size_t copies = 1;  ///< of a row alone, for the same bits as in a batch
 };
 
 FeatureSchema schema() {
@@ -283,7 +287,7 @@ int run(int argc, char** argv) {
   const std::string onnx = WEIR_BENCH_ONNXRUNTIME;
   const std::string tensorflow = WEIR_BENCH_TENSORFLOW;
   const std::vector<Kind> kinds = {
-      {"onnx-mlp", "ONNX", "mlp.onnx", {}, [&](std::size_t n) { return bare_onnx(onnx, models + "/mlp.onnx", n); }},
+      {"onnx-mlp", "ONNX", "mlp.onnx", {}, [&](std::size_t n) { return bare_onnx(onnx, models + "/mlp.onnx", n); }, 4},
       {"onnx-forest",
        "ONNX",
        "forest.onnx",
@@ -293,10 +297,16 @@ int run(int argc, char** argv) {
        "TENSORFLOW",
        "mlp.pb",
        {.inputs = {"x"}, .outputs = {"Identity"}},
-       [&](std::size_t n) { return bare_frozen(tensorflow, models + "/mlp.pb", n); }},
-      {"tensorflow-saved", "TENSORFLOWSAVED", "mlp.zip", {}, [&](std::size_t n) {
+       [&](std::size_t n) { return bare_frozen(tensorflow, models + "/mlp.pb", n); },
+       4},
+      {"tensorflow-saved",
+       "TENSORFLOWSAVED",
+       "mlp.zip",
+       {},
+       [&](std::size_t n) {
          return bare_saved(tensorflow, saved.path(), "serving_default_features", "StatefulPartitionedCall", n);
-       }}};
+       },
+       2}};
   std::vector<Pair> pairs;
   std::vector<std::vector<Sample>> samples;
   for (const Kind& kind : kinds) {
@@ -311,12 +321,19 @@ int run(int argc, char** argv) {
     const std::shared_ptr<const Scorer> fast = load(kind, read_model(kind.file), /*same_bits=*/false);
     const std::shared_ptr<const Scorer> same = load(kind, read_model(kind.file), /*same_bits=*/true);
     const std::shared_ptr<BareModel> one = kind.bare(1);
+    const std::shared_ptr<BareModel> copied = kind.bare(kind.copies);
     const std::shared_ptr<BareModel> many = kind.bare(kStreamBatch);
     pairs.push_back({kind.name + "-batch1", "one row a call", [=] { return score_one_by_one(single, rows, *fast); },
                      [=] { return bare_scoring_limit(single, rows, *one, 1); }});
     pairs.push_back({kind.name + "-same-bits", "one row a call, same_bits",
                      [=] { return score_one_by_one(single, rows, *same); },
                      [=] { return bare_scoring_limit(single, rows, *one, 1); }});
+    if (kind.copies > 1) {
+      pairs.push_back({kind.name + "-same-rows",
+                       "one row a call, same_bits; limit: " + std::to_string(kind.copies) + " copies a call",
+                       [=] { return score_one_by_one(single, rows, *same); },
+                       [=, copies = kind.copies] { return bare_copies_limit(single, rows, *copied, copies); }});
+    }
     pairs.push_back({kind.name + "-stream", "a whole job; limit: 256 rows a call",
                      [=, &kind] { return serve(kind, streamed, rows, 1); },
                      [=] { return bare_scoring_limit(streamed, rows, *many, kStreamBatch); }});

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <fstream>
 #include <iterator>
 #include <vector>
@@ -203,6 +204,23 @@ std::unique_ptr<BareModel> bare_saved(const std::string& library, const std::str
 
 std::uint64_t runtime_fingerprint(double score) noexcept {
   return static_cast<std::uint64_t>(std::llround(score * 64) + (1 << 20));
+}
+
+Measured bare_copies_limit(std::uint64_t records, std::span<const Sample> samples, BareModel& model,
+                           std::size_t copies) {
+  std::uint64_t checksum = 0;
+  std::size_t next = 0;
+  const double start = now_seconds();
+  for (std::uint64_t done = 0; done < records; ++done) {
+    float* input = model.input();
+    const Sample& sample = samples[next];
+    if (++next == samples.size()) next = 0;
+    for (std::size_t i = 0; i < kFeatures; ++i) input[i] = static_cast<float>(sample.features[i]);
+    for (std::size_t copy = 1; copy < copies; ++copy)
+      std::memcpy(input + copy * kFeatures, input, kFeatures * sizeof(float));
+    checksum += runtime_fingerprint(static_cast<double>(model.run()[0]));
+  }
+  return {records, now_seconds() - start, checksum};
 }
 
 Measured bare_scoring_limit(std::uint64_t records, std::span<const Sample> samples, BareModel& model,

@@ -31,6 +31,11 @@ std::unique_ptr<BareModel> bare_saved(const std::string& library, const std::str
 /// What both sides add up: coarse, since a runtime's last digits depend on the size of the batch.
 std::uint64_t runtime_fingerprint(double score) noexcept;
 
+/// Samples in turn, one a call, `copies` times in each: the first answer counts. What a caller does without weir who
+/// wants a row's answer to have the same bits as in a batch.
+Measured bare_copies_limit(std::uint64_t records, std::span<const Sample> samples, BareModel& model,
+                           std::size_t copies);
+
 /// Samples in turn, `batch` a call.
 Measured bare_scoring_limit(std::uint64_t records, std::span<const Sample> samples, BareModel& model,
                             std::size_t batch);
