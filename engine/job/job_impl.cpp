@@ -103,7 +103,7 @@ Status Job::Impl::start() {
   set_state(JobStatus::State::kRunning);
   control_ = std::thread([this] {
     pthread_setname_np(pthread_self(), "weir-control");
-    runtime::lower_thread_priority();
+    runtime::lower_thread_priority(runtime::kDeadlineNiceness);
     control_loop();
   });
   return {};

@@ -40,7 +40,7 @@ Lane::Lane(std::string name, std::uint32_t threads) {
   for (std::size_t index = 0; index < count; ++index) {
     threads_.emplace_back([shared = shared_, index, name] {
       pthread_setname_np(pthread_self(), name.c_str());
-      lower_thread_priority();
+      lower_thread_priority(kDeadlineNiceness);
       loop(*shared, index);
     });
   }

@@ -12,17 +12,17 @@
 
 namespace weir::runtime {
 
-void lower_thread_priority() noexcept {
+void lower_thread_priority(int niceness) noexcept {
   const auto thread = static_cast<id_t>(::syscall(SYS_gettid));
   // A refusal costs nothing but the priority.
-  (void)::setpriority(PRIO_PROCESS, thread, 5);
+  (void)::setpriority(PRIO_PROCESS, thread, niceness);
 }
 
 ThreadPool::ThreadPool(std::uint32_t threads) {
   for (std::uint32_t index = 0; index < std::max(1U, threads); ++index) {
     threads_.emplace_back([this, index] {
       pthread_setname_np(pthread_self(), ("weir-bg-" + std::to_string(index)).c_str());
-      lower_thread_priority();
+      lower_thread_priority(kBackgroundNiceness);
       loop();
     });
   }

@@ -1,5 +1,5 @@
 #pragma once
-// The Executor of a running job: background threads at lower priority with a bounded queue.
+// The Executor of a running job: background threads at the lowest priority with a bounded queue.
 
 #include <condition_variable>
 #include <deque>
@@ -14,8 +14,14 @@
 
 namespace weir::runtime {
 
-// Lowers the calling thread's priority a little: two workers on two cores leave nothing for a third.
-void lower_thread_priority() noexcept;
+// Of threads whose work has a deadline, such as writing a checkpoint: they go on, slower, when workers take all cores.
+inline constexpr int kDeadlineNiceness = 5;
+// Of threads that take what workers leave: loading a large model takes seconds of a core. Not SCHED_IDLE, under which a
+// thread that holds a lock of the allocator or of the kernel could make a worker wait until all others rest.
+inline constexpr int kBackgroundNiceness = 19;
+
+// Lowers the calling thread's priority: two workers on two cores leave nothing for a third.
+void lower_thread_priority(int niceness) noexcept;
 
 class ThreadPool final : public Executor {
  public:
