@@ -161,6 +161,7 @@ void ModelLifecycle::prune(ModelSlot& slot) {
     } else {
       if (version->facts.state != ModelState::kRetired) enter(slot, version->facts, ModelState::kRetired);
       if (version->scorer != nullptr) unload(*version);
+      loader_->dispose(std::move(version->bytes));
     }
   }
   slot.versions = std::move(stay);

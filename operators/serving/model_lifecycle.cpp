@@ -215,7 +215,7 @@ void ModelLifecycle::on_reloaded(ModelSlot& slot, ModelVersion& version, LoadRes
   version.is_loading = false;
   if (result.status.is_ok()) {
     version.facts.in_blob_store = result.in_blob_store;
-    version.bytes = result.in_blob_store ? nullptr : result.bytes;
+    keep_bytes(version, result);
     return loaded(slot, version, std::move(result));
   }
   StoredVersion facts = version.facts;
@@ -224,6 +224,12 @@ void ModelLifecycle::on_reloaded(ModelSlot& slot, ModelVersion& version, LoadRes
   slot.cached_until = slot.cached_from = kMinTimestamp;
   std::erase_if(slot.versions, [&](const auto& one) { return one.get() == &version; });
   refuse(slot, std::move(facts), "load again: " + result.status.message());
+}
+
+// What is kept by digest need not be kept in memory.
+void ModelLifecycle::keep_bytes(ModelVersion& version, LoadResult& result) {
+  loader_->dispose(std::exchange(version.bytes, std::move(result.bytes)));
+  if (result.in_blob_store) loader_->dispose(std::move(version.bytes));
 }
 
 void ModelLifecycle::loaded(ModelSlot& slot, ModelVersion& version, LoadResult result) {
@@ -327,13 +333,23 @@ void ModelLifecycle::resolve_model(ModelSlot& slot, PendingModel pending) {
   StoredVersion& facts = pending.facts;
   facts.digest = pending.result.digest;
   if (pending.result.bytes) facts.bytes = pending.result.bytes->size();
+  loader_->dispose(std::move(pending.bytes));
   if (const Status fault = admit(pending, name_of(slot, facts.record.name)); !fault.is_ok()) {
+    let_go(pending.result);
     return refuse(slot, std::move(facts), fault.message());
   }
   const std::string* name = intern_model_name(facts.record.name);
-  if (name == nullptr)
+  if (name == nullptr) {
+    let_go(pending.result);
     return refuse(slot, std::move(facts), "its name is longer than 256 bytes, or there are too many names");
+  }
   accept(slot, std::move(pending), name);
+}
+
+void ModelLifecycle::let_go(LoadResult& result) {
+  result.model = nullptr;  // the scorer keeps it
+  loader_->dispose(std::move(result.scorer));
+  loader_->dispose(std::move(result.bytes));
 }
 
 void ModelLifecycle::accept(ModelSlot& slot, PendingModel pending, const std::string* name) {
@@ -344,7 +360,7 @@ void ModelLifecycle::accept(ModelSlot& slot, PendingModel pending, const std::st
   auto version = std::make_unique<ModelVersion>();
   version->facts = std::move(pending.facts);
   version->facts.in_blob_store = pending.result.in_blob_store;
-  if (!pending.result.in_blob_store) version->bytes = pending.result.bytes;
+  keep_bytes(*version, pending.result);
   version->id = {name, version->facts.version, version->facts.digest};
   loaded(slot, *version, std::move(pending.result));
   ModelVersion& added = *version;

@@ -256,10 +256,18 @@ ModelState ModelLoader::stage(std::uint64_t id) const {
 }
 
 void ModelLoader::dispose(std::shared_ptr<const Scorer> scorer) {
-  if (!scorer) return;
-  // A full executor does not matter: then the model is freed here and now.
-  executor_.submit("free a model", [scorer = std::move(scorer)]() mutable { scorer.reset(); })
-      .ignore("the model is freed either way");
+  if (scorer) free_later(std::move(scorer));
+}
+
+void ModelLoader::dispose(SharedBytes bytes) {
+  constexpr std::size_t kFreedAtOnce = 64 << 10;  // without the kernel
+  if (bytes && bytes->size() > kFreedAtOnce) free_later(std::move(bytes));
+}
+
+void ModelLoader::free_later(std::shared_ptr<const void> what) {
+  // A full executor does not matter: then it is freed here and now.
+  executor_.submit("free a model", [what = std::move(what)]() mutable { what.reset(); })
+      .ignore("it is freed either way");
 }
 
 }  // namespace weir::serving

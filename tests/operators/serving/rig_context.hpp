@@ -17,13 +17,13 @@
 
 namespace weir::test {
 
-/// Runs jobs when told to.
+/// Runs jobs when told to; those that free a model at once, unless told otherwise.
 class ManualExecutor final : public Executor {
  public:
   Status submit(std::string_view what, std::function<void()> job) override {
     if (is_full) return Status::resource_exhausted("full");
     if (what == "free a model") {
-      job();
+      keeps_frees ? frees.push_back(std::move(job)) : job();
     } else {
       jobs.push_back(std::move(job));
     }
@@ -36,6 +36,8 @@ class ManualExecutor final : public Executor {
   }
   std::deque<std::function<void()>> jobs;
   bool is_full = false;
+  std::vector<std::function<void()>> frees;
+  bool keeps_frees = false;
 };
 
 /// Goes forward by 10 ns at each look.

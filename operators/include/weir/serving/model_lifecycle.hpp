@@ -111,6 +111,8 @@ class ModelLifecycle {
   void make_current(ModelSlot& slot, ModelVersion* version, std::uint64_t since, Timestamp effective_at);
   void reload(ModelSlot& slot, ModelVersion& version);
   void loaded(ModelSlot& slot, ModelVersion& version, LoadResult result);
+  void keep_bytes(ModelVersion& version, LoadResult& result);
+  void let_go(LoadResult& result);
   void unload(ModelVersion& version);
   void unload_some();
   void enter(ModelSlot& slot, StoredVersion& facts, ModelState state);

@@ -85,14 +85,16 @@ class ModelLoader {
   /// Where a load is, as of the news taken: kReceived until it starts.
   [[nodiscard]] ModelState stage(std::uint64_t id) const;
   [[nodiscard]] const std::shared_ptr<const LoaderConfig>& config() const noexcept { return config_; }
-  /// Lets a model go on the executor: freeing a large one takes milliseconds.
+  /// Lets go of a model, or of a model's bytes, on the executor: freeing large ones takes milliseconds. May be null.
   void dispose(std::shared_ptr<const Scorer> scorer);
+  void dispose(SharedBytes bytes);
 
  private:
   struct Mailbox {
     std::mutex mutex;
     News news;  // guarded by mutex
   };
+  void free_later(std::shared_ptr<const void> what);
 
   std::shared_ptr<const LoaderConfig> config_;
   Executor& executor_;
