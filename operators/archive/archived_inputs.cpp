@@ -24,6 +24,7 @@
 
 #include <weir/json.hpp>
 #include <weir/serde.hpp>
+#include <weir/serving/identity_json.hpp>
 
 #include "operators/archive/archive_key.hpp"
 
@@ -204,12 +205,7 @@ void read_event(ByteReader& reader, ArchivedEvent& event) {
 void ArchivedModel::weir_json(JsonWriter& json) const {
   if (!has_value()) return json.null();
   json.begin_object();
-  json.key("name");
-  json.string(name);
-  json.key("version");
-  json.number(version);
-  json.key("digest");
-  json.string(to_hex(digest));
+  serving::write_model_identity(json, name, version, digest);
   json.key("type");
   json.string(type);
   json.end_object();

@@ -1,6 +1,7 @@
 #include <weir/serving/audit.hpp>
 
 #include <weir/json.hpp>
+#include <weir/serving/identity_json.hpp>
 
 namespace weir::serving {
 namespace {
@@ -37,12 +38,7 @@ Verdict by_effect(const SwapLog& log, Timestamp at) {
 void write_model(JsonWriter& json, const Swap* swap) {
   if (swap == nullptr || swap->version == 0) return json.null();
   json.begin_object();
-  json.key("name");
-  json.string(swap->name);
-  json.key("version");
-  json.number(swap->version);
-  json.key("digest");
-  json.string(to_hex(swap->digest));
+  write_model_identity(json, swap->name, swap->version, swap->digest);
   json.end_object();
 }
 

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include <weir/check.hpp>
+#include <weir/serving/identity_json.hpp>
 
 namespace weir {
 namespace {
@@ -101,16 +102,7 @@ void ScoreAnswer::read_answer(ByteReader& reader) {
 }
 
 void ScoreAnswer::json_answer(JsonWriter& writer) const {
-  writer.key("key");
-  writer.string(key);
-  if (event_time != kMinTimestamp) {
-    writer.key("event_time");
-    writer.string(format_timestamp(event_time));
-  }
-  if (position != kNoPosition) {
-    writer.key("position");
-    writer.number(position);
-  }
+  serving::write_record_identity(writer, key, event_time, position);
   if (model.has_value()) {
     writer.key("model");
     model.weir_json(writer);
@@ -160,12 +152,7 @@ void ModelId::weir_schema(std::string& out) { out += "model_id"; }
 void ModelId::weir_json(JsonWriter& writer) const {
   if (!has_value()) return writer.null();
   writer.begin_object();
-  writer.key("name");
-  writer.string(name());
-  writer.key("version");
-  writer.number(version);
-  writer.key("digest");
-  writer.string(to_hex(digest));
+  serving::write_model_identity(writer, name(), version, digest);
   writer.end_object();
 }
 

@@ -1,6 +1,7 @@
 #include <weir/serving/serving_state.hpp>
 
 #include <weir/serving.hpp>
+#include <weir/serving/identity_json.hpp>
 
 namespace weir {
 
@@ -119,12 +120,7 @@ void Swap::weir_json(JsonWriter& json) const {
     json.null();
   } else {
     json.begin_object();
-    json.key("name");
-    json.string(name);
-    json.key("version");
-    json.number(version);
-    json.key("digest");
-    json.string(to_hex(digest));
+    write_model_identity(json, name, version, digest);
     json.end_object();
   }
   if (from_version != 0) {

@@ -12,6 +12,7 @@
 #include <weir/decision_policy.hpp>
 #include <weir/json.hpp>
 #include <weir/serde.hpp>
+#include <weir/serving/identity_json.hpp>
 #include <weir/short_text.hpp>
 #include <weir/time.hpp>
 
@@ -93,16 +94,7 @@ struct Speculated : SpeculationAnswer {
     writer.begin_object();
     writer.key("record");
     write_json(writer, record);
-    writer.key("key");
-    writer.string(key);
-    if (event_time != kMinTimestamp) {
-      writer.key("event_time");
-      writer.string(format_timestamp(event_time));
-    }
-    if (position != kNoPosition) {
-      writer.key("position");
-      writer.number(position);
-    }
+    serving::write_record_identity(writer, key, event_time, position);
     json_answer(writer);
     writer.end_object();
   }
