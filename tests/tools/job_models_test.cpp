@@ -1,5 +1,6 @@
 #include "tools/weirctl/job_models.hpp"
 
+#include <chrono>
 #include <filesystem>
 #include <fstream>
 #include <thread>
@@ -20,6 +21,7 @@
 namespace weirctl {
 namespace {
 
+using namespace std::chrono_literals;
 using weir::testing_support::TemporaryDirectory;
 
 struct Reading {
@@ -36,7 +38,7 @@ class JobModels : public ::testing::Test {
   void SetUp() override {
     ASSERT_TRUE(make_keys(private_key()).is_ok());
     weir::Pipeline pipeline({.name = "machines"});
-    pipeline.serve_http({.token = "secret"});
+    pipeline.serve_http({.token = "secret", .max_event_streams = 2});
     auto readings = pipeline.from_source(weir::vector_source<Reading>({{"press", 1, 2}}))
                         .uid("readings")
                         .key_by([](const Reading& reading) { return reading.machine; });
@@ -48,6 +50,7 @@ class JobModels : public ::testing::Test {
                         .number("temperature", [](const Reading& reading) { return reading.temperature; })
                         .number("vibration", [](const Reading& reading) { return reading.vibration; });
     weir::ServeOptions options;
+    options.model_name = "risk";
     options.signature_keys = {*weir::ModelPublicKey::read(private_key() + ".pub")};
     readings.connect(models)
         .co_process(weir::ServeModel<Reading>({weir::pmml_runtime()}, features, options))
@@ -69,17 +72,22 @@ class JobModels : public ::testing::Test {
     publication.private_key_file = private_key();
     return publication;
   }
-  Outcome publish_and_follow(const Publication& publication) {
-    const auto published = publish(*client_, publication);
-    EXPECT_TRUE(published.is_ok()) << published.status().to_string();
-    if (!published.is_ok()) return {};
-    EXPECT_EQ(published->key, publication.key);
-    EXPECT_EQ(published->sha256.size(), 64U);
-    const auto outcome = follow(*client_, *published, [] {
-      std::this_thread::yield();
-      return true;
-    });
+  Outcome publish_and_follow(const Publication& publication, std::chrono::milliseconds patience = 10min) {
+    without_events_.clear();
+    bool is_accepted = false;
+    const auto outcome = weirctl::publish_and_follow(
+        *client_, publication,
+        {.deadline = std::chrono::steady_clock::now() + patience,
+         .accepted =
+             [&](const Published& published) {
+               is_accepted = true;
+               EXPECT_EQ(published.key, publication.key);
+               EXPECT_EQ(published.sha256.size(), 64U);
+             },
+         .without_events = [this](const weir::Status& reason) { without_events_ += reason.message(); },
+         .pause = [] { std::this_thread::yield(); }});
     EXPECT_TRUE(outcome.is_ok()) << outcome.status().to_string();
+    EXPECT_TRUE(is_accepted);
     return outcome.is_ok() ? *outcome : Outcome{};
   }
   std::string state_of(std::int64_t version) {
@@ -99,6 +107,7 @@ class JobModels : public ::testing::Test {
   const TemporaryDirectory directory_;
   std::optional<weir::Job> job_;
   std::optional<JobClient> client_;
+  std::string without_events_;  // why the last model was not followed by events
 };
 
 TEST_F(JobModels, APublishedModelIsFollowedListedRolledBackAndRetired) {
@@ -187,12 +196,43 @@ TEST_F(JobModels, SaysWhatTheJobSaid) {
   EXPECT_EQ(versions(*client_, "nobody").status().code(), weir::StatusCode::kNotFound);
   JobClient stranger = *JobClient::make("127.0.0.1:" + std::to_string(job_->http_port()), "");
   EXPECT_NE(list(stranger, "").status().message().find("401"), std::string::npos);
-  Published never{"press/1", "risk", "2000-01-01T00:00:00Z", "", 0};
-  int asked = 0;
-  const auto outcome = follow(*client_, never, [&asked] { return ++asked < 3; });
-  ASSERT_TRUE(outcome.is_ok());
-  EXPECT_EQ(outcome->fate, Fate::kUnknown);
-  EXPECT_EQ(asked, 3);
+  unknown = publication("spring.pmml", "x");
+  unknown.private_key_file.clear();
+  const auto refused = weirctl::publish_and_follow(*client_, unknown,
+                                                   {.deadline = std::chrono::steady_clock::now() + 10min,
+                                                    .accepted = [](const Published&) { ADD_FAILURE(); },
+                                                    .without_events = [](const weir::Status&) { ADD_FAILURE(); },
+                                                    .pause = [] {}});
+  EXPECT_NE(refused.status().message().find("400: version is 'x'"), std::string::npos) << refused.status().to_string();
+}
+
+TEST_F(JobModels, AModelIsFollowedByEventsAndByAskingWhereThereAreNone) {
+  EXPECT_EQ(publish_and_follow(publication("spring.pmml", "1")).fate, Fate::kAccepted);
+  EXPECT_EQ(without_events_, "");
+  // As many listeners as the job takes.
+  Outcome asked;
+  const auto listen = [this](const std::function<bool()>& work) {
+    return client_->stream("/v1/events", "", work, [](std::string_view) { return true; });
+  };
+  const auto outer = listen([&] {
+    const auto inner = listen([&] {
+      asked = publish_and_follow(publication("summer.pmml", "2"));
+      return false;
+    });
+    EXPECT_TRUE(inner.is_ok()) << inner.to_string();
+    return false;
+  });
+  EXPECT_TRUE(outer.is_ok()) << outer.to_string();
+  EXPECT_EQ(asked.fate, Fate::kAccepted);
+  EXPECT_NE(without_events_.find("503"), std::string::npos) << without_events_;
+}
+
+TEST_F(JobModels, PatienceWithAModelThatNobodyDecidesAboutEnds) {
+  Publication ignored = publication("spring.pmml", "1");
+  ignored.name = "other";
+  const Outcome outcome = publish_and_follow(ignored, 200ms);
+  EXPECT_EQ(outcome.fate, Fate::kUnknown);
+  EXPECT_TRUE(outcome.lines.empty());
 }
 
 TEST(JobAddress, IsAnHttpAddress) {

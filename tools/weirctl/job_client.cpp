@@ -13,6 +13,7 @@
 #include <boost/json/parse.hpp>
 #include <boost/json/value.hpp>
 
+#include <algorithm>
 #include <optional>
 
 namespace weirctl {
@@ -149,22 +150,22 @@ Result<JobReply> JobClient::ask(std::string_view method, const std::string& targ
 }
 
 weir::Status JobClient::stream(const std::string& target, const std::string& last_event_id,
-                               const std::function<bool()>& started,
-                               const std::function<bool(std::string_view)>& take) {
+                               const std::function<bool()>& started, const std::function<bool(std::string_view)>& take,
+                               std::chrono::steady_clock::time_point deadline) {
   const std::string what = "GET " + target + " of " + host_ + ":" + port_;
   asio::io_context io;
   beast::tcp_stream stream(io);
   // One step at a time, each with its own patience.
   const auto run = [&](const auto& begin) {
     error_code outcome;
-    stream.expires_after(kPatience);
+    stream.expires_at(std::min(deadline, std::chrono::steady_clock::now() + kPatience));
     io.restart();
     begin([&outcome](error_code error, const auto&...) { outcome = error; });
     io.run();
     return outcome;
   };
   const auto failed = [&](error_code error) {
-    if (error == beast::error::timeout) return Status::deadline_exceeded(what + ": nothing came for two minutes");
+    if (error == beast::error::timeout) return Status::deadline_exceeded(what + ": patience has ended");
     return Status::io_error(what + ": " + error.message());
   };
   error_code error;

@@ -32,9 +32,10 @@ class JobClient {
   /// The same, with what is not 2xx as a Status that carries the job's message.
   weir::Result<JobReply> ask(std::string_view method, const std::string& target, std::string body = {});
   /// GET of an answer that goes on: `started` when the job has agreed, then `take(bytes)` for what comes, until either
-  /// says false or the answer ends (OK). Gives up when nothing comes for two minutes.
+  /// says false or the answer ends (OK). Gives up when nothing comes for two minutes, and at `deadline`.
   weir::Status stream(const std::string& target, const std::string& last_event_id, const std::function<bool()>& started,
-                      const std::function<bool(std::string_view)>& take);
+                      const std::function<bool(std::string_view)>& take,
+                      std::chrono::steady_clock::time_point deadline = std::chrono::steady_clock::time_point::max());
 
  private:
   JobClient(std::string host, std::string port, std::string token)

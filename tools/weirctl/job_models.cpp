@@ -184,28 +184,92 @@ Result<std::vector<ModelLine>> versions(JobClient& client, const std::string& ke
   return lines;
 }
 
-Result<Outcome> follow(JobClient& client, const Published& published, const std::function<bool()>& pause) {
+namespace {
+
+// What has become of a model until now.
+Result<Outcome> look(JobClient& client, const Published& published) {
   Outcome outcome;
-  do {
-    const Result<std::vector<ModelLine>> lines = versions(client, published.key);
+  const Result<std::vector<ModelLine>> lines = versions(client, published.key);
+  if (!lines.is_ok()) {
     // Not there yet: the record has not reached its operator, or the job restarts.
-    if (!lines.is_ok() && lines.status().code() != weir::StatusCode::kNotFound &&
-        lines.status().code() != weir::StatusCode::kUnavailable)
-      return lines.status();
-    outcome.lines.clear();
-    if (lines.is_ok())
-      std::copy_if(lines->begin(), lines->end(), std::back_inserter(outcome.lines), [&](const ModelLine& line) {
-        return line.created == published.created && line.name == published.name;
-      });
-    const auto& found = outcome.lines;
-    if (!found.empty() && std::all_of(found.begin(), found.end(), is_decided)) {
-      const bool refused =
-          std::any_of(found.begin(), found.end(), [](const ModelLine& line) { return line.state == "refused"; });
-      outcome.fate = refused ? Fate::kRefused : Fate::kAccepted;
-      return outcome;
-    }
-  } while (pause());
+    const weir::StatusCode code = lines.status().code();
+    if (code == weir::StatusCode::kNotFound || code == weir::StatusCode::kUnavailable) return outcome;
+    return lines.status();
+  }
+  auto& found = outcome.lines;
+  std::copy_if(lines->begin(), lines->end(), std::back_inserter(found),
+               [&](const ModelLine& line) { return line.created == published.created && line.name == published.name; });
+  if (found.empty() || !std::all_of(found.begin(), found.end(), is_decided)) return outcome;
+  const bool refused =
+      std::any_of(found.begin(), found.end(), [](const ModelLine& line) { return line.state == "refused"; });
+  outcome.fate = refused ? Fate::kRefused : Fate::kAccepted;
   return outcome;
+}
+
+// A model from before it is published to its end.
+class Follower {
+ public:
+  Follower(JobClient& client, const Publication& publication, const Following& following)
+      : client_(client), publication_(publication), following_(following) {}
+
+  Result<Outcome> run() {
+    for (;;) {
+      reader_.restart();
+      const Status ended = client_.stream(
+          "/v1/models/" + percent_encode(publication_.key) + "/events", reader_.last_id(),
+          [this] { return is_published_ ? !is_settled() : publish_now(); },
+          [this](std::string_view bytes) { return !tells_the_end(bytes); }, following_.deadline);
+      if (!published_.is_ok()) return published_.status();
+      if (is_published_ && is_over()) return outcome_;
+      if (ended.code() != weir::StatusCode::kIoError || !is_published_) return ask(ended);
+      following_.pause();
+    }
+  }
+
+ private:
+  bool publish_now() {
+    published_ = publish(client_, publication_);
+    is_published_ = published_.is_ok();
+    if (is_published_) following_.accepted(*published_);
+    return is_published_;
+  }
+  [[nodiscard]] bool is_over() const {
+    return !outcome_.is_ok() || outcome_->fate != Fate::kUnknown ||
+           std::chrono::steady_clock::now() >= following_.deadline;
+  }
+  bool is_settled() {
+    outcome_ = look(client_, *published_);
+    return is_over();
+  }
+  bool tells_the_end(std::string_view bytes) {
+    for (const ServerEvent& event : reader_.feed(bytes)) {
+      const Result<json::value> data = parse(event.data);
+      const bool is_decision = event.type == "model" && data.is_ok() && is_decided(event_line_of(*data));
+      if ((is_decision || event.type == "missed") && is_settled()) return true;
+    }
+    return false;
+  }
+  // Without events.
+  Result<Outcome> ask(const Status& reason) {
+    if (!is_published_ && !publish_now()) return published_.status();
+    if (!reason.is_ok()) following_.without_events(reason);
+    while (!is_settled()) following_.pause();
+    return outcome_;
+  }
+
+  JobClient& client_;
+  const Publication& publication_;
+  const Following& following_;
+  EventReader reader_;
+  bool is_published_ = false;
+  Result<Published> published_{Published{}};
+  Result<Outcome> outcome_{Outcome{}};
+};
+
+}  // namespace
+
+Result<Outcome> publish_and_follow(JobClient& client, const Publication& publication, const Following& following) {
+  return Follower(client, publication, following).run();
 }
 
 Result<std::vector<ModelLine>> list(JobClient& client, const std::string& prefix) {

@@ -65,9 +65,17 @@ struct Outcome {
   Fate fate = Fate::kUnknown;    ///< kUnknown: patience ended before the job had decided
   std::vector<ModelLine> lines;  ///< the model, in each operator that shows it
 };
-/// Asks until every operator that shows the model has accepted or refused it; `pause` waits between two questions and
-/// says false when patience is over.
-weir::Result<Outcome> follow(JobClient& client, const Published& published, const std::function<bool()>& pause);
+/// What to tell and how long to wait while a model is followed. Functions may not be empty.
+struct Following {
+  std::chrono::steady_clock::time_point deadline;
+  std::function<void(const Published&)> accepted;           ///< the job has taken the model
+  std::function<void(const weir::Status&)> without_events;  ///< why the job is asked again and again instead
+  std::function<void()> pause;                              ///< between two questions, and two connections
+};
+/// Listens to the events of the key, publishes, and looks at each decision until every operator that shows the model
+/// has accepted or refused it. Connects again when the connection breaks. A job that does not tell events (too many
+/// listen, say) is asked instead.
+weir::Result<Outcome> publish_and_follow(JobClient& client, const Publication& publication, const Following& following);
 
 /// Versions of all keys that begin with `prefix`, of the first 1,000 keys of each task.
 weir::Result<std::vector<ModelLine>> list(JobClient& client, const std::string& prefix);

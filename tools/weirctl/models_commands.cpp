@@ -45,18 +45,28 @@ int print(const weir::Result<std::vector<ModelLine>>& lines) {
   return 0;
 }
 
-int publish_and_follow(JobClient& client, const Arguments& arguments) {
+void print(const Published& published) {
+  std::cout << "accepted  key " << published.key << "  offset " << published.offset << "  sha256 " << published.sha256
+            << std::endl;
+}
+
+int publish_only(JobClient& client, const Arguments& arguments) {
   const weir::Result<Published> published = publish(client, arguments.publication);
   if (!published.is_ok()) return failed(published.status());
-  std::cout << "accepted  key " << published->key << "  offset " << published->offset << "  sha256 "
-            << published->sha256 << std::endl;
-  if (arguments.wait_seconds == 0) return 0;
-  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(arguments.wait_seconds);
-  const auto outcome = follow(client, *published, [deadline] {
-    if (std::chrono::steady_clock::now() >= deadline) return false;
-    std::this_thread::sleep_for(kPause);
-    return true;
-  });
+  print(*published);
+  return 0;
+}
+
+int publish_and_wait(JobClient& client, const Arguments& arguments) {
+  const auto outcome = publish_and_follow(
+      client, arguments.publication,
+      {.deadline = std::chrono::steady_clock::now() + std::chrono::seconds(arguments.wait_seconds),
+       .accepted = [](const Published& published) { print(published); },
+       .without_events =
+           [](const weir::Status& reason) {
+             std::cerr << "weirctl: asks what becomes of the model instead of listening: " << reason.message() << '\n';
+           },
+       .pause = [] { std::this_thread::sleep_for(kPause); }});
   if (!outcome.is_ok()) return failed(outcome.status());
   for (const ModelLine& line : outcome->lines) std::cout << line.to_string() << '\n';
   if (outcome->fate == Fate::kUnknown)
@@ -116,7 +126,9 @@ void add_models_commands(CLI::App& app, int& result) {
       ->capture_default_str()
       ->check(CLI::NonNegativeNumber);
   publish_command->callback([arguments, &result] {
-    result = with_client(*arguments, [&](JobClient& client) { return publish_and_follow(client, *arguments); });
+    result = with_client(*arguments, [&](JobClient& client) {
+      return arguments->wait_seconds == 0 ? publish_only(client, *arguments) : publish_and_wait(client, *arguments);
+    });
   });
 
   CLI::App* list_command = group->add_subcommand("list", "All versions kept, of all keys");
