@@ -2,6 +2,8 @@
 // models alone.
 //
 //   serving-linear        16 keys, a RegressionModel of 11 doubles; a new version of a key's model every 5 M records
+//   serving-linear-archived  the same with weir::archive() on, until all of it is on disk; beside a loop that appends
+//                         the same to a file
 //   serving-forest        16 keys, 100 trees of depth 6; a new version every 100,000 records
 //   serving-mlp           16 keys, a network 11-64-32-1; a new version every 200,000 records; beside weir's evaluator
 //   in
@@ -14,20 +16,26 @@
 //   overhead-linear, overhead-forest  nanoseconds a record of serving beyond the models alone
 //   latency-half-load     serving-linear at half of the rate it reaches: from when a record is due to its result
 //   swap-pause            the same at 1 M records/s with 100 swaps a second, beside the same without swaps
-//   swap-pause-100k       100,000 swaps as fast as models load: the last tenth beside the first
+//   slow-load-pause       half of that rate while models of 50 MB load all the time, beside the same without; one
+//   worker slow-load-shared      the same with a worker on each core, so that none is left to load on swap-pause-100k
+//   100,000 swaps as fast as models load: the last tenth beside the first
 //
 // weir's pipeline: records and models are sources, keyed alike, ServeModel with effect on arrival, a sink; one worker.
 
 #include <algorithm>
+#include <cstdio>
 #include <memory>
 #include <span>
 #include <string>
+#include <thread>
+#include <utility>
 #include <vector>
 
 #include "bench/limits/limits.hpp"
 #include "bench/support/harness.hpp"
 #include "bench/support/keyed_serving.hpp"
 #include "bench/support/paced_serving.hpp"
+#include "bench/support/pmml_models.hpp"
 #include "bench/support/serving_models.hpp"
 #include "bench/support/speculative_serving.hpp"
 #include "bench/support/weir_scoring.hpp"
@@ -67,14 +75,19 @@ struct LatencyRuns {
   }
   [[nodiscard]] int runs() const { return std::min(options.repetitions, 5); }
 
-  [[nodiscard]] std::vector<Figure> half_load() const {
+  /// Half of the records a second that one worker can serve.
+  [[nodiscard]] double half_rate() const {
     const ServingWork most{options.records_or(20'000'000), 5'000'000, samples};
     std::vector<double> rates;
     for (int run = 0; run < std::min(runs(), 3); ++run) {
       const Measured measured = serve_by_weir(most, {.pmml = pmml});
       rates.push_back(static_cast<double>(measured.records) / measured.seconds);
     }
-    const PacedWork paced = work(median(rates) / 2, 2);
+    return median(rates) / 2;
+  }
+
+  [[nodiscard]] std::vector<Figure> half_load() const {
+    const PacedWork paced = work(half_rate(), 2);
     Quantiles weir;
     Quantiles limit;
     for (int run = 0; run < runs(); ++run) {
@@ -106,6 +119,42 @@ struct LatencyRuns {
             {"swap-pause-worst", swaps, median(swapping.worst), median(still.worst)},
             {"no-swap-p999", none, median(still.p999), median(by_hand.p999)},
             {"no-swap-worst", none, median(still.worst), median(by_hand.worst)}};
+  }
+
+  /// One worker that never rests, and a core for those who load.
+  [[nodiscard]] std::vector<Figure> slow_loads_beside() const {
+    return slow_loads("slow-load-pause", work(half_rate(), 2), "1 worker on a core of its own");
+  }
+  /// As many workers as cores, which rest when there is nothing to do.
+  [[nodiscard]] std::vector<Figure> slow_loads_between() const {
+    PacedWork alone = work(half_rate(), 2);
+    alone.workers = std::max(2U, std::thread::hardware_concurrency());
+    alone.burst_ns = 1'000'000;
+    return slow_loads("slow-load-shared", alone, "a worker on each core, bursts of 1 ms");
+  }
+  [[nodiscard]] std::vector<Figure> slow_loads(const std::string& name, const PacedWork& alone,
+                                               const std::string& how) const {
+    const std::string slow = pmml::large_forest_document(options.quick ? 100'000 : 50'000'000, 7);
+    PacedWork beside = alone;
+    beside.slow_model = &slow;
+    beside.swaps = options.quick ? 3 : 8;
+    Quantiles still;
+    Quantiles loading;
+    double seconds = 0;
+    for (int run = 0; run < runs(); ++run) {
+      still.add(serve_paced_by_weir(alone, pmml));
+      const double start = now_seconds();
+      loading.add(serve_paced_by_weir(beside, pmml));
+      seconds += now_seconds() - start;
+    }
+    char text[160];
+    std::snprintf(text, sizeof text, "%s, %.1f M records/s, a model of %.0f MB every %.2f s; limit: none", how.c_str(),
+                  alone.records_per_second / 1e6, static_cast<double>(slow.size()) / 1e6,
+                  seconds / (runs() * static_cast<double>(beside.swaps)));
+    return {{name + "-p50", text, median(loading.p50), median(still.p50)},
+            {name + "-p99", text, median(loading.p99), median(still.p99)},
+            {name + "-p999", text, median(loading.p999), median(still.p999)},
+            {name + "-worst", text, median(loading.worst), median(still.worst)}};
   }
 
   [[nodiscard]] std::vector<Figure> many_swaps() const {
@@ -149,6 +198,7 @@ int main(int argc, char** argv) {
   const auto network_scorers = scorers_of(network_pmml);
 
   const ServingWork linear{options.records_or(20'000'000), 5'000'000, samples};
+  const ServingWork archived{options.records_or(2'000'000), 500'000, samples};
   const ServingWork forest{options.records_or(1'000'000), 100'000, samples};
   const ServingWork network{whole(3'000'000, kServingBatch), 200'000, samples};
   const ServingWork broadcast{whole(16'000'000, 2 * samples.size()), 5'000'000, samples};
@@ -161,6 +211,9 @@ int main(int argc, char** argv) {
       {{"serving-linear", "16 keys, 11 doubles; batches of 256; 1 thread",
         [&] { return serve_by_weir(linear, {.pmml = linear_pmml}); },
         [&] { return linear_serving_limit(linear, linears[0]); }},
+       {"serving-linear-archived", "serving-linear, inputs and answers archived; limit: by hand, into a file",
+        [&] { return serve_by_weir(archived, {.pmml = linear_pmml, .archives = true}); },
+        [&] { return archived_linear_serving_limit(archived, linears[0]); }, 5},
        {"serving-forest", "16 keys, 100 trees of depth 6; batches of 256; 1 thread",
         [&] { return serve_by_weir(forest, {.pmml = forest_pmml}); },
         [&] { return forest_serving_limit(forest, forests[0]); }},
@@ -188,5 +241,7 @@ int main(int argc, char** argv) {
       {{"overhead-linear", "serving-linear", "models-linear"}, {"overhead-forest", "serving-forest", "models-forest"}},
       {{"latency-half-load", [&] { return latencies.half_load(); }},
        {"swap-pause", [&] { return latencies.swap_pause(); }},
+       {"slow-load-pause", [&] { return latencies.slow_loads_beside(); }},
+       {"slow-load-shared", [&] { return latencies.slow_loads_between(); }},
        {"swap-pause-100k", [&] { return latencies.many_swaps(); }}});
 }

@@ -6,12 +6,19 @@
 
 #include "bench/limits/keyed_server.hpp"
 #include "bench/limits/limits.hpp"
+#include "bench/limits/result_file.hpp"
 
 namespace weir::bench {
 namespace {
 
-template <class Model>
-Measured serve(const ServingWork& work, const Model& model) {
+struct DropResults {
+  void put(const Served* /*results*/, std::size_t /*count*/) {}
+  void end() {}
+};
+
+/// `archive` gets the results of each batch; its end counts.
+template <class Model, class Archive>
+Measured serve(const ServingWork& work, const Model& model, Archive&& archive) {
   KeyedServer<Model> server(work.keys, model);
   std::array<Sample, kServingBatch> made;
   std::uint64_t checksum = 0;
@@ -27,16 +34,26 @@ Measured serve(const ServingWork& work, const Model& model) {
     take_samples(made.data(), first, count, work);
     const Served* const results = server.serve(made.data(), count, first);
     for (std::size_t i = 0; i < count; ++i) checksum += served_fingerprint(results[i].sample, results[i].score);
+    archive.put(results, count);
   }
+  archive.end();
   const double seconds = now_seconds() - start;
   return {server.served(), seconds, checksum};
 }
 
 }  // namespace
 
-Measured linear_serving_limit(const ServingWork& work, const LinearModel& model) { return serve(work, model); }
+Measured linear_serving_limit(const ServingWork& work, const LinearModel& model) {
+  return serve(work, model, DropResults());
+}
 
-Measured forest_serving_limit(const ServingWork& work, const Forest& model) { return serve(work, model); }
+Measured forest_serving_limit(const ServingWork& work, const Forest& model) {
+  return serve(work, model, DropResults());
+}
+
+Measured archived_linear_serving_limit(const ServingWork& work, const LinearModel& model) {
+  return serve(work, model, ResultFile());
+}
 
 Measured linear_serving_limit_on(std::size_t threads, const ServingWork& work, const LinearModel& model) {
   ServingWork share = work;
@@ -44,7 +61,7 @@ Measured linear_serving_limit_on(std::size_t threads, const ServingWork& work, c
   std::vector<Measured> parts(threads);
   {
     std::vector<std::jthread> running;
-    for (Measured& part : parts) running.emplace_back([&] { part = serve(share, model); });
+    for (Measured& part : parts) running.emplace_back([&] { part = serve(share, model, DropResults()); });
   }
   Measured sum;
   for (const Measured& part : parts) {

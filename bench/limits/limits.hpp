@@ -40,6 +40,10 @@ Measured keyed_forest_scoring_limit(std::uint64_t records, std::span<const Sampl
 /// each key (keyed_server.hpp says which).
 Measured linear_serving_limit(const ServingWork& work, const LinearModel& model);
 Measured forest_serving_limit(const ServingWork& work, const Forest& model);
+/// The same, and what an archive needs of each record is appended to a file: features, score, time and position as
+/// numbers, and once for each key of a batch its text and the model's identity. On disk when it returns (fsync). Ends
+/// the process when the file cannot be written.
+Measured archived_linear_serving_limit(const ServingWork& work, const LinearModel& model);
 /// On so many threads, each with an equal share of the records and keys of its own.
 Measured linear_serving_limit_on(std::size_t threads, const ServingWork& work, const LinearModel& model);
 /// At a given rate. A model is copied beforehand and swapped between two batches.

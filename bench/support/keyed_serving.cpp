@@ -1,7 +1,15 @@
 #include "bench/support/keyed_serving.hpp"
 
 #include <array>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
 #include <memory>
+#include <optional>
+#include <string>
+#include <system_error>
+
+#include <weir/archive.hpp>
 
 #include "bench/support/checksum_sink.hpp"
 #include "bench/support/serving_sources.hpp"
@@ -24,6 +32,27 @@ struct KeyName {
     }();
     return names[static_cast<std::size_t>(sample.key)];
   }
+};
+
+/// Removed with all that is in it.
+class Directory {
+ public:
+  Directory() {
+    if (::mkdtemp(path_.data()) == nullptr) {
+      std::perror("make a directory for an archive");
+      std::exit(1);
+    }
+  }
+  ~Directory() {
+    std::error_code ignored;
+    std::filesystem::remove_all(path_, ignored);
+  }
+  Directory(const Directory&) = delete;
+  Directory& operator=(const Directory&) = delete;
+  [[nodiscard]] const std::string& path() const noexcept { return path_; }
+
+ private:
+  std::string path_ = (std::filesystem::temp_directory_path() / "weir-bench-XXXXXX").string();
 };
 
 }  // namespace
@@ -52,12 +81,17 @@ Measured serve_by_weir(const ServingWork& work, const ServingJob& job) {
       [=, all = work.records] { return made() >= all || progress->refused.load(); });
   const Features<Sample> features =
       sample_features<Sample>([](const Sample& sample) -> const Sample& { return sample; });
+  std::optional<Directory> directory;
   if (job.broadcast_tasks == 0) {
-    samples.key_by(&Sample::key)
-        .connect(models.key_by(key_of_model))
-        .co_process(ServeModel<Sample>({pmml_runtime()}, features, serving))
-        .uid("serve")
-        .sink_to(sink_into(totals));
+    auto scores = samples.key_by(&Sample::key)
+                      .connect(models.key_by(key_of_model))
+                      .co_process(ServeModel<Sample>({pmml_runtime()}, features, serving))
+                      .uid("serve");
+    scores.sink_to(sink_into(totals)).uid("scores");
+    if (job.archives) {
+      pipeline.enable_checkpointing({.directory = directory.emplace().path()});
+      archive(scores).uid("archive");
+    }
   } else {
     samples.connect(models.broadcast())
         .co_process(BroadcastServeModel({pmml_runtime()}, features, serving, KeyName{}))
@@ -65,7 +99,8 @@ Measured serve_by_weir(const ServingWork& work, const ServingJob& job) {
         .sink_to(sink_into(totals));
   }
   run_or_exit(pipeline, *progress);
-  return {totals->records.load(), totals->ended.load() - progress->started.load(), totals->checksum.load()};
+  const double ended = job.archives ? now_seconds() : totals->ended.load();
+  return {totals->records.load(), ended - progress->started.load(), totals->checksum.load()};
 }
 
 }  // namespace weir::bench

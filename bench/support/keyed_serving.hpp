@@ -18,6 +18,9 @@ struct ServingJob {
   std::string pmml;  ///< the model of every key
   /// 0: keyed serving on one worker. Else broadcast serving by so many tasks on as many workers.
   std::uint32_t broadcast_tasks = 0;
+  /// Keyed serving only: inputs and answers are archived (weir/archive.hpp) below a new directory in the temporary one,
+  /// with checkpoints; the clock stops when the job has ended, and so all is in the archive and on disk.
+  bool archives = false;
 };
 
 /// Ends the process when the job fails or refuses a model.

@@ -19,6 +19,12 @@ struct PacedWork {
   double seconds = 1;           ///< and until all swaps have happened
   std::uint64_t swaps = 0;      ///< in all, after each key's first model
   double swaps_per_second = 0;  ///< 0: as fast as models are loaded
+  std::uint32_t workers = 1;    ///< and tasks; records and their rate are shared out among them
+  /// 0: records come one by one, and sources look at the clock all the time. Else the records of so many nanoseconds
+  /// come, and are due, together, and workers rest when they are done with them.
+  std::int64_t burst_ns = 0;
+  /// Not null: each swap is of this PMML document, for a key without records; two of them are under way at any time.
+  const std::string* slow_model = nullptr;
 };
 
 /// By tenths of the swaps; without swaps, of the time.

@@ -23,6 +23,7 @@ namespace weir::bench {
 
 struct Progress {
   std::atomic<std::int64_t> current_models{0};  // ever
+  std::atomic<std::int64_t> ready_models{0};    // ever; not all of them become current
   std::atomic<bool> refused{false};
   std::atomic<std::uint64_t> records_made{0};
   std::atomic<double> started{0};
@@ -32,6 +33,7 @@ struct Progress {
 /// Counts what becomes current; a refusal is a fault of the benchmark.
 inline std::function<void(const ModelEvent&)> note_events(std::shared_ptr<Progress> progress) {
   return [progress = std::move(progress)](const ModelEvent& event) {
+    if (event.state == ModelState::kReady) progress->ready_models.fetch_add(1, std::memory_order_release);
     if (event.state == ModelState::kCurrent) progress->current_models.fetch_add(1, std::memory_order_release);
     if (event.state == ModelState::kRefused) {
       std::fprintf(stderr, "a model of the benchmark was refused: %s\n", event.reason.c_str());
@@ -86,16 +88,28 @@ class SampleSource final : public Operator {
   std::uint64_t made_ = 0;
 };
 
-/// A first version for every key, then one for the keys in turn whenever `is_due(versions after the first)` says so;
-/// ends when `is_over()`.
-template <class IsDue, class IsOver>
+/// Model number `made` of keys in turn. Versions are told apart by their bytes.
+inline ModelRecord model_in_turn(std::int64_t made, std::int64_t keys, const std::string& pmml) {
+  ModelRecord model;
+  model.key = std::to_string(made % keys);
+  model.name = "bench";
+  model.type = "PMML";
+  model.version = made / keys + 1;
+  model.data = pmml + "<!-- " + std::to_string(made) + " -->\n";
+  return model;
+}
+
+/// A first version for every key, then `later(versions after the first)` whenever `is_due(versions after the first)`
+/// says so; ends when `is_over()`.
+template <class Later, class IsDue, class IsOver>
 class ModelSource final : public Operator {
  public:
-  ModelSource(std::int64_t keys, const std::string& pmml, std::shared_ptr<Progress> progress, IsDue is_due,
+  ModelSource(std::int64_t keys, const std::string& pmml, std::shared_ptr<Progress> progress, Later later, IsDue is_due,
               IsOver is_over)
       : keys_(keys),
         pmml_(pmml),
         progress_(std::move(progress)),
+        later_(std::move(later)),
         is_due_(std::move(is_due)),
         is_over_(std::move(is_over)) {}
   Status open(OperatorContext& context) override {
@@ -104,18 +118,14 @@ class ModelSource final : public Operator {
   }
   void process(std::size_t /*input*/, BatchPtr& /*batch*/, Outbox& /*out*/) override {}
   PollResult poll(Outbox& out) override {
-    if (made_ >= keys_) {
+    if (made_ < keys_) {
+      out.batch<ModelRecord>().records.emplace(model_in_turn(made_, keys_, pmml_));
+    } else {
+      const auto number = static_cast<std::uint64_t>(made_ - keys_);
       if (is_over_()) return PollResult::kEnd;
-      if (!is_due_(static_cast<std::uint64_t>(made_ - keys_)))
-        return PollResult::kIdle;  // records keep the worker going
+      if (!is_due_(number)) return PollResult::kIdle;  // records keep the worker going
+      out.batch<ModelRecord>().records.emplace(later_(number));
     }
-    ModelRecord model;
-    model.key = std::to_string(made_ % keys_);
-    model.name = "bench";
-    model.type = "PMML";
-    model.version = made_ / keys_ + 1;
-    model.data = pmml_ + "<!-- " + std::to_string(made_) + " -->\n";  // versions are told apart by their bytes
-    out.batch<ModelRecord>().records.emplace(std::move(model));
     ++made_;
     return PollResult::kProgress;
   }
@@ -124,6 +134,7 @@ class ModelSource final : public Operator {
   std::int64_t keys_;
   std::string pmml_;
   std::shared_ptr<Progress> progress_;
+  Later later_;
   IsDue is_due_;
   IsOver is_over_;
   std::int64_t made_ = 0;
@@ -139,15 +150,22 @@ Source<T> source_of(const char* kind, MakeOperator make, std::uint32_t max_paral
 }
 
 /// Stream of models, from ModelSource.
+template <class Later, class IsDue, class IsOver>
+Stream<ModelRecord> bench_models(Pipeline& pipeline, std::int64_t keys, const std::string& pmml,
+                                 std::shared_ptr<Progress> progress, Later later, IsDue is_due, IsOver is_over) {
+  const auto make = [=] {
+    return std::make_unique<ModelSource<Later, IsDue, IsOver>>(keys, pmml, progress, later, is_due, is_over);
+  };
+  return pipeline.from_source(source_of<ModelRecord>("models", make)).uid("models").parallelism(1);
+}
+/// The same with new versions for the keys in turn.
 template <class IsDue, class IsOver>
 Stream<ModelRecord> bench_models(Pipeline& pipeline, std::int64_t keys, const std::string& pmml,
                                  std::shared_ptr<Progress> progress, IsDue is_due, IsOver is_over) {
-  return pipeline
-      .from_source(source_of<ModelRecord>(
-          "models",
-          [=] { return std::make_unique<ModelSource<IsDue, IsOver>>(keys, pmml, progress, is_due, is_over); }))
-      .uid("models")
-      .parallelism(1);
+  const auto next = [=](std::uint64_t number) {
+    return model_in_turn(keys + static_cast<std::int64_t>(number), keys, pmml);
+  };
+  return bench_models(pipeline, keys, pmml, std::move(progress), next, is_due, is_over);
 }
 
 inline std::int64_t key_of_model(const ModelRecord& model) { return std::atoll(model.key.c_str()); }
