@@ -8,10 +8,6 @@
 #include <string>
 #include <vector>
 
-#include <unistd.h>
-
-#include <filesystem>
-
 namespace weir::test {
 
 // Numbers begin, begin+1, ... in event-time order (microseconds = the number), with positions and watermarks;
@@ -111,24 +107,5 @@ Sink<T> committing_sink(std::shared_ptr<Committed> into) {
                 return Status::ok();
               }};
 }
-
-// A directory of its own that goes away with the object.
-class TemporaryDirectory {
- public:
-  explicit TemporaryDirectory(const std::string& name)
-      : path_((std::filesystem::temp_directory_path() / ("weir-" + name + "-" + std::to_string(::getpid()))).string()) {
-    std::filesystem::remove_all(path_);
-  }
-  ~TemporaryDirectory() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  TemporaryDirectory(const TemporaryDirectory&) = delete;
-  TemporaryDirectory& operator=(const TemporaryDirectory&) = delete;
-  [[nodiscard]] const std::string& path() const noexcept { return path_; }
-
- private:
-  std::string path_;
-};
 
 }  // namespace weir::test

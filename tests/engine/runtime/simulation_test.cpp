@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "support/engine_fixtures.hpp"
+#include "support/temporary_directory.hpp"
 
 namespace weir {
 namespace {
@@ -12,9 +13,9 @@ namespace {
 using test::Committed;
 using test::committing_sink;
 using test::numbers;
-using test::TemporaryDirectory;
 using testing::Simulation;
 using testing::SimulationOptions;
+using testing_support::TemporaryDirectory;
 
 const SideOutput<std::int64_t> kOdd{"odd"};
 
@@ -123,7 +124,7 @@ TEST(Simulation, GivesTheSameResultsInAnyInterleavingAtAnyParallelism) {
 TEST(Simulation, LosesAndDoublesNothingWhenItCrashesAnywhere) {
   std::size_t crashes = 0;
   for (std::uint64_t seed = 1; seed <= 12; ++seed) {
-    const TemporaryDirectory directory("simulation-crash");
+    const TemporaryDirectory directory;
     const std::uint32_t parallelism = seed % 3 == 0 ? 1 : seed % 3 == 1 ? 2 : 5;
     const Finished result = run({.seed = seed, .checkpoint_steps = 60, .crash_steps = 250, .max_crashes = 4},
                                 parallelism, directory.path());
