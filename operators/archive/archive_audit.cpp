@@ -1,10 +1,13 @@
 #include <weir/replay.hpp>
 
+#include <algorithm>
+#include <map>
+#include <span>
 #include <utility>
-
-#include <weir/json.hpp>
+#include <variant>
 
 #include "operators/archive/archive_models.hpp"
+#include "operators/archive/ballot_replay.hpp"
 
 namespace weir {
 namespace {
@@ -12,30 +15,22 @@ namespace {
 struct Found {
   std::uint64_t offset;
   std::size_t row;
-  ArchivedInputs inputs;  // all rows: it is scored again as it was, beside the same others
+  std::variant<ArchivedInputs, ArchivedBallots> what;  // inputs: all rows, scored again as it was
 };
 
 bool is_asked(const ArchiveQuestion& question, const ArchivedInputs& inputs, std::size_t row) {
   if (question.position) return !inputs.positions.empty() && inputs.positions[row] == *question.position;
   return !inputs.times.empty() && inputs.times[row] == *question.time;
 }
-
-std::string value_json(const Found& found, const Field& field, std::size_t column) {
-  const ArchivedInputs& inputs = found.inputs;
-  JsonWriter json;
-  if (field.type == FieldType::kNumber)
-    json.number(inputs.numbers[found.row * inputs.number_columns() + column]);
-  else if (const auto& text = inputs.texts[found.row * inputs.text_columns() + column])
-    json.string(*text);
-  else
-    json.null();
-  return json.take();
+bool is_asked(const ArchiveQuestion& question, const ArchivedBallot& ballot) {
+  return question.position ? ballot.position == *question.position : ballot.time == *question.time;
 }
 
-Result<ArchivedAnswer> answer(ArchiveModels& models, const Found& found, const ArchivedModel* other) {
+Result<ArchivedAnswer> answer(ArchiveModels& models, std::uint64_t offset, const ArchivedInputs& inputs,
+                              std::size_t row, const ArchivedModel* other) {
   ArchivedAnswer told;
-  told.row = row_of(found.offset, found.inputs, found.row);
-  WEIR_ASSIGN_OR_RETURN(const auto schema, models.schema(found.inputs.features));
+  told.row = row_of(offset, inputs, row);
+  WEIR_ASSIGN_OR_RETURN(const auto schema, models.schema(inputs.features));
   const auto names_of = [&](const Scorer& scorer) {
     told.names.clear();
     for (const FieldType type : {FieldType::kNumber, FieldType::kText})
@@ -43,25 +38,23 @@ Result<ArchivedAnswer> answer(ArchiveModels& models, const Found& found, const A
         if (output.type == type) told.names.push_back(output.name);
   };
   if (other != nullptr) {
-    WEIR_ASSIGN_OR_RETURN(const auto scorer, models.scorer(*other, found.inputs.features));
-    WEIR_ASSIGN_OR_RETURN(const AnsweredRows* const answers, models.score(found.inputs, *scorer));
+    WEIR_ASSIGN_OR_RETURN(const auto scorer, models.scorer(*other, inputs.features));
+    WEIR_ASSIGN_OR_RETURN(const AnsweredRows* const answers, models.score(inputs, *scorer));
     told.other = *other;
-    told.of_other = answer_of(*answers, found.row);
+    told.of_other = answer_of(*answers, row);
     names_of(*scorer);
   }
-  if (found.inputs.model.has_value()) {
-    WEIR_ASSIGN_OR_RETURN(const auto scorer, models.scorer(found.inputs.model, found.inputs.features));
-    WEIR_ASSIGN_OR_RETURN(const AnsweredRows* const answers, models.score(found.inputs, *scorer));
-    told.row.after = answer_of(*answers, found.row);
+  if (inputs.model.has_value()) {
+    WEIR_ASSIGN_OR_RETURN(const auto scorer, models.scorer(inputs.model, inputs.features));
+    WEIR_ASSIGN_OR_RETURN(const AnsweredRows* const answers, models.score(inputs, *scorer));
+    told.row.after = answer_of(*answers, row);
     told.is_reproduced = is_same(told.row.before, told.row.after);
     names_of(*scorer);
   }
-  const FeatureSchema features(schema->features);
-  if (found.inputs.number_columns() != features.number_columns() ||
-      found.inputs.text_columns() != features.text_columns())
-    return Status::data_loss("the archived record does not fit its list of features");
-  for (const Field& field : schema->features)
-    told.inputs.emplace_back(field, value_json(found, field, static_cast<std::size_t>(features.column(field.name))));
+  const auto first_number = static_cast<std::size_t>(row * inputs.number_columns());
+  const auto first_text = static_cast<std::size_t>(row * inputs.text_columns());
+  WEIR_RETURN_IF_ERROR(tell_inputs(*schema, std::span(inputs.numbers).subspan(first_number, inputs.number_columns()),
+                                   std::span(inputs.texts).subspan(first_text, inputs.text_columns()), told));
   return told;
 }
 
@@ -73,14 +66,18 @@ Result<ArchiveFindings> audit_archive(const Archive& archive, const ArchiveQuest
     return Status::invalid_argument("ask the archive for one record: by position or by time");
   std::vector<Found> found;
   std::optional<ArchivedModel> other;
+  std::map<std::string, ArchivedModel> others;  // by name
+  std::size_t members = 1;                      // of the records found
   const auto note_version = [&](const ArchivedModel& model) {
-    if (!other && question.version != 0 && model.version == question.version && model.has_value()) other = model;
+    if (question.version == 0 || model.version != question.version || !model.has_value()) return;
+    if (!other) other = model;
+    others.emplace(model.name, model);
   };
   for (const ArchivedModel& model : question.known) note_version(model);
   // A position is answered when it is found; of a time there may be several records.
   const auto is_done = [&] {
     const bool has_records = found.size() == question.max_records || (question.position && !found.empty());
-    return has_records && (question.version == 0 || other);
+    return has_records && (question.version == 0 || others.size() >= members);
   };
   ArchiveFindings findings;
   WEIR_ASSIGN_OR_RETURN(
@@ -89,6 +86,16 @@ Result<ArchiveFindings> audit_archive(const Archive& archive, const ArchiveQuest
                             [&](std::uint64_t offset, const ArchiveRecord& record) -> Result<bool> {
                               if (const ArchivedEvent* event = record.event()) {
                                 if (event->state != ModelState::kRefused) note_version(event->model);
+                                return !is_done();
+                              }
+                              if (const ArchivedBallots* ballots = record.ballots()) {
+                                for (const ArchivedModel& model : ballots->models) note_version(model);
+                                for (std::size_t row = 0; row < ballots->ballots.size(); ++row) {
+                                  if (found.size() == question.max_records) break;
+                                  if (!is_asked(question, ballots->ballots[row])) continue;
+                                  members = std::max(members, ballots->ballots[row].votes.size());
+                                  found.push_back({offset, row, *ballots});
+                                }
                                 return !is_done();
                               }
                               const ArchivedInputs& inputs = *record.inputs();
@@ -104,8 +111,13 @@ Result<ArchiveFindings> audit_archive(const Archive& archive, const ArchiveQuest
   }
   ArchiveModels models(archive, options);
   for (const Found& one : found) {
-    WEIR_ASSIGN_OR_RETURN(ArchivedAnswer told, answer(models, one, other ? &*other : nullptr));
-    findings.answers.push_back(std::move(told));
+    const auto* const ballots = std::get_if<ArchivedBallots>(&one.what);
+    Result<ArchivedAnswer> told =
+        ballots != nullptr
+            ? audit_ballot(models, options, one.offset, *ballots, one.row, others)
+            : answer(models, one.offset, std::get<ArchivedInputs>(one.what), one.row, other ? &*other : nullptr);
+    if (!told) return told.status();
+    findings.answers.push_back(std::move(*told));
   }
   return findings;
 }

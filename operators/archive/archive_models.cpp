@@ -2,6 +2,7 @@
 
 #include <cstring>
 
+#include <weir/json.hpp>
 #include <weir/serde.hpp>
 #include <weir/serving/model_loader.hpp>
 
@@ -17,12 +18,13 @@ Result<std::shared_ptr<const ArchivedSchema>> ArchiveModels::schema(const ModelD
 }
 
 Result<std::shared_ptr<const Scorer>> ArchiveModels::load(const ModelDigest& features, const ArchivedModel& model,
-                                                          const std::string* bytes) {
+                                                          const std::string* bytes,
+                                                          const std::vector<std::string>* outputs) {
   WEIR_ASSIGN_OR_RETURN(const std::shared_ptr<const ArchivedSchema> known, schema(features));
   serving::LoaderConfig config;
   config.runtimes = options_.runtimes;
   config.features = FeatureSchema(known->features);
-  config.outputs = known->outputs;
+  config.outputs = outputs != nullptr ? *outputs : known->outputs;
   config.limits = options_.limits;
   config.warm_up_rows = 0;
   serving::LoadRequest request;
@@ -42,14 +44,16 @@ Result<std::shared_ptr<const Scorer>> ArchiveModels::load(const ModelDigest& fea
                                     to_hex(model.digest) + ")");
 }
 
-Result<std::shared_ptr<const Scorer>> ArchiveModels::scorer(const ArchivedModel& model, const ModelDigest& features) {
+Result<std::shared_ptr<const Scorer>> ArchiveModels::scorer(const ArchivedModel& model, const ModelDigest& features,
+                                                            const std::vector<std::string>* outputs) {
   std::string identity = to_hex(model.digest) + model.type + '\n' + serialize(model.options);
+  if (outputs != nullptr) identity += '\n' + serialize(*outputs);
   const Key key{std::move(identity), features};
   if (const auto found = loaded_.find(key); found != loaded_.end()) {
     used_.splice(used_.begin(), used_, found->second.used);
     return found->second.scorer;
   }
-  WEIR_ASSIGN_OR_RETURN(std::shared_ptr<const Scorer> scorer, load(features, model, nullptr));
+  WEIR_ASSIGN_OR_RETURN(std::shared_ptr<const Scorer> scorer, load(features, model, nullptr, outputs));
   if (!loaded_.empty() && loaded_.size() >= options_.max_models) {
     loaded_.erase(used_.back());
     used_.pop_back();
@@ -60,10 +64,11 @@ Result<std::shared_ptr<const Scorer>> ArchiveModels::scorer(const ArchivedModel&
 }
 
 Result<std::shared_ptr<const Scorer>> ArchiveModels::scorer_of(const ReplayCandidate& candidate,
-                                                               const ModelDigest& features) {
+                                                               const ModelDigest& features,
+                                                               const std::vector<std::string>* outputs) {
   if (const auto found = candidates_.find(features); found != candidates_.end()) return found->second;
   WEIR_ASSIGN_OR_RETURN(std::shared_ptr<const Scorer> scorer,
-                        load(features, {{}, 0, {}, candidate.type, candidate.options}, &*candidate.bytes));
+                        load(features, {{}, 0, {}, candidate.type, candidate.options}, &*candidate.bytes, outputs));
   candidates_[features] = scorer;
   return scorer;
 }
@@ -92,6 +97,25 @@ Result<const AnsweredRows*> ArchiveModels::score(const ArchivedInputs& inputs, c
   scorer.score({rows, inputs.numbers.data(), features.number_columns(), texts_.data(), features.text_columns()},
                {answers_.numbers.data(), answers_.texts.data(), answers_.failed.data()}, answers_.errors, scratch_);
   return &answers_;
+}
+
+Status tell_inputs(const ArchivedSchema& schema, std::span<const double> numbers,
+                   std::span<const std::optional<std::string>> texts, ArchivedAnswer& told) {
+  const FeatureSchema features(schema.features);
+  if (numbers.size() != features.number_columns() || texts.size() != features.text_columns())
+    return Status::data_loss("the archived record does not fit its list of features");
+  for (const Field& field : schema.features) {
+    const auto column = static_cast<std::size_t>(features.column(field.name));
+    JsonWriter json;
+    if (field.type == FieldType::kNumber)
+      json.number(numbers[column]);
+    else if (texts[column])
+      json.string(*texts[column]);
+    else
+      json.null();
+    told.inputs.emplace_back(field, json.take());
+  }
+  return {};
 }
 
 ReplayRow row_of(std::uint64_t offset, const ArchivedInputs& inputs, std::size_t row) {

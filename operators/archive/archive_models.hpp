@@ -5,6 +5,8 @@
 #include <list>
 #include <map>
 #include <memory>
+#include <optional>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -29,16 +31,19 @@ class ArchiveModels {
   ArchiveModels(const Archive& archive, const ReplayOptions& options) : archive_(archive), options_(options) {}
 
   /// The scorer of a model for rows of these features; kept until more than ReplayOptions::max_models others were used.
-  Result<std::shared_ptr<const Scorer>> scorer(const ArchivedModel& model, const ModelDigest& features);
+  /// `outputs`: other ones than those of all; null: those.
+  Result<std::shared_ptr<const Scorer>> scorer(const ArchivedModel& model, const ModelDigest& features,
+                                               const std::vector<std::string>* outputs = nullptr);
   /// The same for a model that is not in the store.
-  Result<std::shared_ptr<const Scorer>> scorer_of(const ReplayCandidate& candidate, const ModelDigest& features);
+  Result<std::shared_ptr<const Scorer>> scorer_of(const ReplayCandidate& candidate, const ModelDigest& features,
+                                                  const std::vector<std::string>* outputs = nullptr);
   Result<std::shared_ptr<const ArchivedSchema>> schema(const ModelDigest& features);
   /// Valid until the next call. kDataLoss when the rows do not fit the features that they name.
   Result<const AnsweredRows*> score(const ArchivedInputs& inputs, const Scorer& scorer);
 
  private:
   Result<std::shared_ptr<const Scorer>> load(const ModelDigest& features, const ArchivedModel& model,
-                                             const std::string* bytes);
+                                             const std::string* bytes, const std::vector<std::string>* outputs);
 
   using Key = std::pair<std::string, ModelDigest>;  // digest, type and options; features
   struct Loaded {
@@ -56,6 +61,9 @@ class ArchiveModels {
   AnsweredRows answers_;
 };
 
+/// Features and their values; kDataLoss when the values do not fit the list.
+Status tell_inputs(const ArchivedSchema& schema, std::span<const double> numbers,
+                   std::span<const std::optional<std::string>> texts, ArchivedAnswer& told);
 /// The row of an ArchivedInputs, with what the archive says was answered.
 ReplayRow row_of(std::uint64_t offset, const ArchivedInputs& inputs, std::size_t row);
 /// What `answers` say of a row.

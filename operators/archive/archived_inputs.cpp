@@ -1,6 +1,6 @@
 // The bytes of the archive. `sized` is a varint length and that many bytes; fixed64 is little-endian.
 //
-//   record  = version:byte (1)  kind:byte  body
+//   record  = version:byte (1, with kind 3: 2)  kind:byte  body
 //   body 1  = key:sized  features:32 bytes  path:byte  model  rows:varint (1 and up)
 //             flags:byte (1 all statuses are alike, 2 times, 4 positions)
 //             statuses: one byte, or one for each row
@@ -10,11 +10,13 @@
 //             columns:varint, then rows x columns fixed64        numeric outputs
 //             columns:varint, then rows x columns sized          text outputs
 //   body 2  = key:sized  state:byte  model  reason:sized  effective_at:fixed64  at:fixed64
+//   body 3  = ballots, see archived_ballots.cpp
 //   model   = 0 | 1 name:sized version:varint digest:32 bytes type:sized options
 //   options = 0 | 1 Serde<ModelOptions>
 //   text    = 0 (missing) | varint length + 1, bytes
 //
-//   schema  = version:byte (1)  Serde<vector<Field>>  Serde<vector<string>>
+//   schema  = version:byte (1, of speculate() 2)  Serde<vector<Field>>  Serde<vector<string>>
+//             with version 2: members, policies, see archived_ballots.cpp
 
 #include <weir/archived_inputs.hpp>
 
@@ -22,55 +24,27 @@
 #include <cstring>
 #include <utility>
 
-#include <weir/json.hpp>
 #include <weir/serde.hpp>
-#include <weir/serving/identity_json.hpp>
 
+#include "operators/archive/archive_bytes.hpp"
 #include "operators/archive/archive_key.hpp"
 
 namespace weir {
+using archive::read_digest;
+using archive::read_enum;
+using archive::read_model;
+using archive::write_digest;
+using archive::write_model;
 namespace {
 
 constexpr std::uint8_t kVersion = 1;
+constexpr std::uint8_t kVersionOfBallots = 2;
 constexpr std::uint8_t kInputs = 1;
 constexpr std::uint8_t kEvent = 2;
+constexpr std::uint8_t kBallots = 3;
 constexpr std::uint8_t kOneStatus = 1;
 constexpr std::uint8_t kTimes = 2;
 constexpr std::uint8_t kPositions = 4;
-
-void write_digest(ByteWriter& writer, const ModelDigest& digest) { writer.bytes(digest.data(), digest.size()); }
-void read_digest(ByteReader& reader, ModelDigest& digest) {
-  if (const char* bytes = reader.bytes(digest.size())) std::memcpy(digest.data(), bytes, digest.size());
-}
-
-void write_model(ByteWriter& writer, const ArchivedModel& model) {
-  const bool is_any = model.has_value() || !model.type.empty() || !model.name.empty() || model.version != 0;
-  writer.byte(is_any ? 1 : 0);
-  if (!is_any) return;
-  writer.sized(model.name);
-  writer.varint(static_cast<std::uint64_t>(model.version));
-  write_digest(writer, model.digest);
-  writer.sized(model.type);
-  writer.byte(model.options.empty() ? 0 : 1);
-  if (!model.options.empty()) Serde<ModelOptions>::write(writer, model.options);
-}
-void read_model(ByteReader& reader, ArchivedModel& model) {
-  model = {};
-  if (reader.byte() == 0) return;
-  model.name = reader.sized();
-  model.version = static_cast<std::int64_t>(reader.varint());
-  read_digest(reader, model.digest);
-  model.type = reader.sized();
-  if (reader.byte() != 0) Serde<ModelOptions>::read(reader, model.options);
-}
-
-// An enumeration that ends with `last`.
-template <class Enum>
-Enum read_enum(ByteReader& reader, Enum last) {
-  const std::uint8_t value = reader.byte();
-  if (value > static_cast<std::uint8_t>(last)) reader.fail();
-  return static_cast<Enum>(value);
-}
 
 // Differences wrap around, so any numbers come back.
 void write_differences(ByteWriter& writer, const std::vector<std::uint64_t>& values) {
@@ -202,30 +176,24 @@ void read_event(ByteReader& reader, ArchivedEvent& event) {
 
 }  // namespace
 
-void ArchivedModel::weir_json(JsonWriter& json) const {
-  if (!has_value()) return json.null();
-  json.begin_object();
-  serving::write_model_identity(json, name, version, digest);
-  json.key("type");
-  json.string(type);
-  json.end_object();
-}
-
 std::string ArchivedSchema::encode() const {
   std::string bytes;
   ByteWriter writer(bytes);
-  writer.byte(kVersion);
+  writer.byte(members.empty() ? kVersion : kVersionOfBallots);
   Serde<std::vector<Field>>::write(writer, features);
   Serde<std::vector<std::string>>::write(writer, outputs);
+  if (!members.empty()) archive::write_parties(writer, members, policies);
   return bytes;
 }
 
 Result<ArchivedSchema> ArchivedSchema::decode(std::string_view bytes) {
   ByteReader reader(bytes);
   Result<ArchivedSchema> schema(ArchivedSchema{});
-  const bool is_known = reader.byte() == kVersion;
+  const std::uint8_t version = reader.byte();
+  const bool is_known = version == kVersion || version == kVersionOfBallots;
   Serde<std::vector<Field>>::read(reader, schema->features);
   Serde<std::vector<std::string>>::read(reader, schema->outputs);
+  if (version == kVersionOfBallots) archive::read_parties(reader, schema->members, schema->policies);
   if (!is_known || !reader.at_end()) return Status::data_loss("the archive's list of features is malformed");
   std::vector<std::string> names;
   for (const Field& field : schema->features) names.push_back(field.name);
@@ -242,9 +210,11 @@ std::string_view archived_key(std::string_view bytes) {
 }
 
 void ArchiveRecord::weir_write(ByteWriter& writer) const {
-  writer.byte(kVersion);
-  writer.byte(inputs() != nullptr ? kInputs : kEvent);
-  if (inputs() != nullptr)
+  writer.byte(ballots() != nullptr ? kVersionOfBallots : kVersion);
+  writer.byte(ballots() != nullptr ? kBallots : inputs() != nullptr ? kInputs : kEvent);
+  if (ballots() != nullptr)
+    archive::write_ballots(writer, *ballots());
+  else if (inputs() != nullptr)
     write_inputs(writer, *inputs());
   else
     write_event(writer, *event());
@@ -253,6 +223,8 @@ void ArchiveRecord::weir_write(ByteWriter& writer) const {
 void ArchiveRecord::weir_read(ByteReader& reader) {
   const std::uint8_t version = reader.byte();
   const std::uint8_t kind = reader.byte();
+  if (version == kVersionOfBallots && kind == kBallots)
+    return archive::read_ballots(reader, what.emplace<ArchivedBallots>());
   if (version != kVersion || (kind != kInputs && kind != kEvent)) return reader.fail();
   if (kind == kInputs)
     read_inputs(reader, what.emplace<ArchivedInputs>());

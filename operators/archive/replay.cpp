@@ -3,11 +3,13 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <map>
 #include <set>
 #include <tuple>
 #include <utility>
 
 #include "operators/archive/archive_models.hpp"
+#include "operators/archive/ballot_replay.hpp"
 #include "operators/archive/row_sample.hpp"
 
 namespace weir {
@@ -26,7 +28,14 @@ class VersionTable {
 
   void note(const std::string& key, const ArchivedModel& model) {
     const bool is_named = candidate_.name.empty() || candidate_.name == model.name;
-    if (is_named && model.has_value() && model.version == candidate_.version) by_key_[key] = model;
+    if (!is_named || !model.has_value() || model.version != candidate_.version) return;
+    by_key_[key] = model;
+    by_name_[{key, model.name}] = model;
+  }
+  /// Of this name.
+  [[nodiscard]] const ArchivedModel* find(const std::string& key, const std::string& name) const {
+    const auto found = by_name_.find({key, name});
+    return found == by_name_.end() ? nullptr : &found->second;
   }
   [[nodiscard]] const ArchivedModel* find(const std::string& key) const {
     const auto found = by_key_.find(key);
@@ -37,6 +46,7 @@ class VersionTable {
  private:
   const ReplayCandidate& candidate_;
   std::map<std::string, ArchivedModel> by_key_;
+  std::map<std::pair<std::string, std::string>, ArchivedModel> by_name_;
 };
 
 /// Makes a CompareReport out of rows.
@@ -55,6 +65,17 @@ class Comparison {
     report_.labels += has_labels ? 1 : 0;
     report_.labels_different += other_label ? 1 : 0;
     if (distance > 0 || other_label) keep_if_bad(distance, std::move(row));
+  }
+
+  void add_decision(const ArchivedBallot& ballot, const DecisionAgain& again) {
+    if (again.made == DecisionMade::kUnknown) {
+      ++report_.decisions_unknown;
+    } else if (again.made == DecisionMade::kOpen) {
+      ++report_.decisions_open;
+    } else {
+      ++report_.decisions;
+      report_.decisions_changed += is_same(answer_of(ballot), again.answer) ? 0 : 1;
+    }
   }
 
   CompareReport finish(std::uint64_t records, std::uint64_t skipped) {
@@ -141,9 +162,16 @@ Result<VerifyReport> verify_archive(const Archive& archive, const ReplayOptions&
     }
     return true;
   };
+  const auto verify_votes = [&](std::uint64_t offset, const ArchivedBallots& entry) -> Result<bool> {
+    for (const ArchivedModel& model : entry.models)
+      versions.insert({entry.key, model.name, model.version, model.digest});
+    WEIR_RETURN_IF_ERROR(verify_ballots(models, options, offset, entry, report));
+    return true;
+  };
   WEIR_RETURN_IF_ERROR(
       archive.for_each(options.key, [&](std::uint64_t offset, const ArchiveRecord& record) -> Result<bool> {
         if (const ArchivedInputs* inputs = record.inputs()) return verify(offset, *inputs);
+        if (const ArchivedBallots* ballots = record.ballots()) return verify_votes(offset, *ballots);
         report.swaps += record.event()->state == ModelState::kCurrent ? 1 : 0;
         return true;
       }));
@@ -158,6 +186,8 @@ Result<CompareReport> compare_archive(const Archive& archive, const ReplayCandid
     WEIR_RETURN_IF_ERROR(archive.for_each(options.key, [&](std::uint64_t, const ArchiveRecord& record) -> Result<bool> {
       if (const ArchivedInputs* inputs = record.inputs())
         table.note(inputs->key, inputs->model);
+      else if (const ArchivedBallots* ballots = record.ballots())
+        for (const ArchivedModel& model : ballots->models) table.note(ballots->key, model);
       else if (record.event()->state != ModelState::kRefused)
         table.note(record.event()->key, record.event()->model);
       return true;
@@ -187,8 +217,43 @@ Result<CompareReport> compare_archive(const Archive& archive, const ReplayCandid
     }
     return true;
   };
+  const auto compare_ballots = [&](std::uint64_t offset, const ArchivedBallots& entry) -> Result<bool> {
+    records += entry.ballots.size();
+    WEIR_ASSIGN_OR_RETURN(const auto schema, models.schema(entry.features));
+    WEIR_ASSIGN_OR_RETURN(const BallotRules rules, BallotRules::of(*schema, options.policies));
+    if (candidate.bytes && candidate.name.empty() && rules.members().size() > 1)
+      return Status::invalid_argument("compare with a model: several models voted, say by name which one it replaces");
+    std::vector<std::map<std::size_t, ReplayAnswer>> others(entry.ballots.size());  // by row and member
+    for (std::size_t member = 0; member < rules.members().size(); ++member) {
+      const SpeculationMember& declared = rules.members()[member];
+      const ArchivedModel* model = candidate.bytes ? nullptr : table.find(entry.key, declared.name);
+      if (candidate.bytes ? !candidate.name.empty() && candidate.name != declared.name : model == nullptr) continue;
+      std::vector<std::size_t> rows;
+      for (std::size_t row = 0; row < entry.ballots.size(); ++row)
+        if (rules.fit(entry.ballots[row]) && is_in_time(entry.ballots[row].votes[member])) rows.push_back(row);
+      if (rows.empty()) continue;
+      WEIR_ASSIGN_OR_RETURN(const auto scorer, model == nullptr
+                                                   ? models.scorer_of(candidate, entry.features, &declared.outputs)
+                                                   : models.scorer(*model, entry.features, &declared.outputs));
+      WEIR_ASSIGN_OR_RETURN(std::vector<ReplayAnswer> answers, score_rows(models, entry, rows, *scorer));
+      for (std::size_t i = 0; i < rows.size(); ++i) {
+        ReplayRow again = row_of_vote(offset, entry, rows[i], rules, member);
+        again.after = answers[i];
+        comparison.add(std::move(again));
+        others[rows[i]][member] = std::move(answers[i]);
+      }
+    }
+    for (std::size_t row = 0; row < entry.ballots.size(); ++row) {
+      if (others[row].empty())
+        ++skipped;
+      else
+        comparison.add_decision(entry.ballots[row], decide_again(entry.ballots[row], rules, others[row]));
+    }
+    return true;
+  };
   WEIR_RETURN_IF_ERROR(
       archive.for_each(options.key, [&](std::uint64_t offset, const ArchiveRecord& record) -> Result<bool> {
+        if (record.ballots() != nullptr) return compare_ballots(offset, *record.ballots());
         return record.inputs() == nullptr ? Result<bool>(true) : compare(offset, *record.inputs());
       }));
   return comparison.finish(records, skipped);

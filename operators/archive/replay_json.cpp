@@ -19,6 +19,10 @@ void write_place(JsonWriter& json, const ReplayRow& row) {
     json.key("time");
     json.string(format_timestamp(*row.time));
   }
+  if (!row.member.empty()) {
+    json.key("member");
+    json.string(row.member);
+  }
   json.key("model");
   row.model.weir_json(json);
   json.key("path");
@@ -74,6 +78,39 @@ void write_distribution(JsonWriter& json, const Distribution& distribution) {
   json.end_object();
 }
 
+void write_vote(JsonWriter& json, const AuditedVote& vote) {
+  json.begin_object();
+  json.key("member");
+  json.string(vote.member);
+  json.key("status");
+  json.string(to_string(vote.status));
+  json.key("model");
+  vote.model.weir_json(json);
+  if (vote.order != 0) write_count(json, "order", vote.order);
+  json.key("latency_ns");
+  json.number(vote.latency_ns);
+  json.key("answer");
+  write_answer(json, vote.answer, {});
+  if (vote.is_reproduced) {
+    json.key("reproduced");
+    json.boolean(*vote.is_reproduced);
+  }
+  if (vote.would_be) {
+    json.key("would_be");
+    write_answer(json, *vote.would_be, {});
+  }
+  if (vote.other) {
+    json.key("other");
+    json.begin_object();
+    json.key("model");
+    vote.other->weir_json(json);
+    json.key("answer");
+    write_answer(json, vote.of_other, {});
+    json.end_object();
+  }
+  json.end_object();
+}
+
 }  // namespace
 
 void ReplayRow::weir_json(JsonWriter& json) const {
@@ -94,6 +131,13 @@ void VerifyReport::weir_json(JsonWriter& json) const {
   write_count(json, "different", different);
   write_count(json, "versions", versions);
   write_count(json, "swaps", swaps);
+  if (ballots != 0) {
+    write_count(json, "ballots", ballots);
+    write_count(json, "votes", votes);
+    write_count(json, "decisions", decisions);
+    write_count(json, "decisions_different", decisions_different);
+    write_count(json, "decisions_unknown", decisions_unknown);
+  }
   if (first) {
     json.key("first");
     first->weir_json(json);
@@ -131,10 +175,47 @@ void CompareReport::weir_json(JsonWriter& json) const {
   write_count(json, "compared", labels);
   write_count(json, "different", labels_different);
   json.end_object();
+  if (decisions + decisions_open + decisions_unknown != 0) {
+    write_count(json, "decisions", decisions);
+    write_count(json, "decisions_changed", decisions_changed);
+    write_count(json, "decisions_open", decisions_open);
+    write_count(json, "decisions_unknown", decisions_unknown);
+  }
   json.key("worst");
   json.begin_array();
   for (const ReplayRow& row : worst) row.weir_json(json);
   json.end_array();
+  json.end_object();
+}
+
+void ArchivedDecision::weir_json(JsonWriter& json) const {
+  json.begin_object();
+  json.key("status");
+  json.string(to_string(status));
+  json.key("policy");
+  json.string(policy);
+  json.key("deadline_us");
+  json.number(deadline_ns / 1000);
+  json.key("latency_ns");
+  json.number(latency_ns);
+  json.key("at_deadline");
+  json.boolean(at_deadline);
+  if (!winner.empty()) {
+    json.key("winner");
+    json.string(winner);
+  }
+  if (is_derived) {
+    json.key("derived");
+    json.boolean(*is_derived);
+  }
+  json.key("votes");
+  json.begin_array();
+  for (const AuditedVote& vote : votes) write_vote(json, vote);
+  json.end_array();
+  if (of_other) {
+    json.key("other");
+    write_answer(json, *of_other, {});
+  }
   json.end_object();
 }
 
@@ -154,9 +235,13 @@ void ArchiveFindings::weir_json(JsonWriter& json) const {
     json.end_object();
     json.key("answer");
     write_answer(json, answer.row.before, answer.names);
-    if (answer.row.model.has_value()) {
+    if (answer.row.model.has_value() || answer.decision) {
       json.key("reproduced");
       json.boolean(answer.is_reproduced);
+    }
+    if (answer.decision) {
+      json.key("decision");
+      answer.decision->weir_json(json);
     }
     if (answer.other) {
       json.key("other");

@@ -33,10 +33,9 @@ void ServingMetrics::open(OperatorContext& context) {
   held = &context.described_metric("records_held", {"records that wait for a model", {}});
 }
 
-Status ModelEventsOutput::open(OperatorContext& context, ModelLifecycle& lifecycle) {
+Status ModelEventsOutput::open(OperatorContext& context) {
   events_.index = context.side_output(kModelEvents.name);
   archived_.index = context.side_output(kModelInputs.name);
-  lifecycle.collect_events(events_.index || archived_.index);
   if (context.task_index() != 0) return {};
   for (Output* output : {&events_, &archived_}) {
     for (const auto& [name, bytes] : context.restored_entries()) {
@@ -48,12 +47,15 @@ Status ModelEventsOutput::open(OperatorContext& context, ModelLifecycle& lifecyc
   return {};
 }
 
-void ModelEventsOutput::put(ModelLifecycle& lifecycle, Outbox& out) {
+void ModelEventsOutput::take(ModelLifecycle& lifecycle) {
   if (!events_.index && !archived_.index) return;
   for (ModelEvent& event : lifecycle.take_events()) {
     if (archived_.index && event.state >= ModelState::kReady) archived_.waiting.push_back(event);
     if (events_.index) events_.waiting.push_back(std::move(event));
   }
+}
+
+void ModelEventsOutput::put(Outbox& out) {
   if (events_.index)
     put_some(events_.waiting, out.room(*events_.index),
              [&](ModelEvent& event) { out.batch<ModelEvent>(*events_.index).records.emplace(std::move(event)); });

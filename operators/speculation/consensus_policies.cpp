@@ -16,6 +16,8 @@
 
 #include <weir/decision_policy.hpp>
 
+#include "operators/speculation/policy_definition.hpp"
+
 namespace weir {
 namespace {
 
@@ -41,6 +43,16 @@ class Majority final : public DecisionPolicy {
     if (is_open && can_change(ballot, count, first)) return Decision::wait();
     if (!has_share(first.votes, count.all)) return Decision::none();
     return answer(ballot, first);
+  }
+  [[nodiscard]] std::string definition() const override {
+    return define(PolicyKind::kMajority, [&](ByteWriter& writer) {
+      writer.sized(options_.name);
+      writer.varint(options_.output);
+      writer.byte(options_.of_numbers ? 1 : 0);
+      writer.byte(static_cast<std::uint8_t>(options_.tie));
+      writer.byte(options_.weighted ? 1 : 0);
+      writer.fixed64(std::bit_cast<std::uint64_t>(options_.share));
+    });
   }
 
  private:
@@ -213,6 +225,9 @@ class Median final : public DecisionPolicy {
     }
     return {Decision::Kind::kAnswer, -1, ScoreNumbers(&now, 1), {}, output_};
   }
+  [[nodiscard]] std::string definition() const override {
+    return define(PolicyKind::kMedian, [&](ByteWriter& writer) { writer.varint(output_); });
+  }
 
  private:
   /// The median of the values with so many more below and above all of them.
@@ -248,6 +263,9 @@ class WeightedMean final : public DecisionPolicy {
     if (!(weights > 0)) return Decision::none();
     const double mean = sum / weights;
     return {Decision::Kind::kAnswer, -1, ScoreNumbers(&mean, 1), {}, output_};
+  }
+  [[nodiscard]] std::string definition() const override {
+    return define(PolicyKind::kWeightedMean, [&](ByteWriter& writer) { writer.varint(output_); });
   }
 
  private:

@@ -4,6 +4,9 @@
 #include <utility>
 
 #include <weir/decision_policy.hpp>
+#include <weir/serde.hpp>
+
+#include "operators/speculation/policy_definition.hpp"
 
 namespace weir {
 namespace {
@@ -25,6 +28,9 @@ class FirstGood final : public DecisionPolicy {
     if (first != nullptr) return Decision::of_member(ballot, static_cast<std::size_t>(first - ballot.scores.data()));
     return may_come ? Decision::wait() : Decision::none();
   }
+  [[nodiscard]] std::string definition() const override {
+    return is_good_ ? std::string() : define(PolicyKind::kFirstGood);
+  }
 
  private:
   std::function<bool(const MemberScore&)> is_good_;
@@ -34,7 +40,8 @@ class FirstGood final : public DecisionPolicy {
 template <class Standing>
 class ByStanding final : public DecisionPolicy {
  public:
-  ByStanding(std::string name, Standing standing) : DecisionPolicy(std::move(name)), standing_(standing) {}
+  ByStanding(std::string name, PolicyKind kind, Standing standing)
+      : DecisionPolicy(std::move(name)), kind_(kind), standing_(standing) {}
   [[nodiscard]] Decision decide(const Ballot& ballot) const override {
     // The best of those that voted and of those that may: wait only for one that is better.
     int best = -1;
@@ -47,8 +54,10 @@ class ByStanding final : public DecisionPolicy {
     const auto member = static_cast<std::size_t>(best);
     return ballot.has_vote(member) ? Decision::of_member(ballot, member) : Decision::wait();
   }
+  [[nodiscard]] std::string definition() const override { return define(kind_); }
 
  private:
+  PolicyKind kind_;
   Standing standing_;
 };
 
@@ -71,6 +80,10 @@ class Ranked final : public DecisionPolicy {
         return Status::invalid_argument("policy 'ranked' names '" + name + "', which is no member");
     }
     return {};
+  }
+  [[nodiscard]] std::string definition() const override {
+    return define(PolicyKind::kRanked,
+                  [&](ByteWriter& writer) { Serde<std::vector<std::string>>::write(writer, names_); });
   }
 
  private:
@@ -99,6 +112,14 @@ class Quorum final : public DecisionPolicy {
     }
     return policy_->check(members);
   }
+  [[nodiscard]] std::string definition() const override {
+    const std::string inner = policy_->definition();
+    if (inner.empty()) return {};
+    return define(PolicyKind::kQuorum, [&](ByteWriter& writer) {
+      writer.varint(votes_);
+      writer.sized(inner);
+    });
+  }
 
  private:
   std::size_t votes_;
@@ -119,6 +140,15 @@ class Otherwise final : public DecisionPolicy {
     WEIR_RETURN_IF_ERROR(first_->check(members));
     return second_->check(members);
   }
+  [[nodiscard]] std::string definition() const override {
+    const std::string first = first_->definition();
+    const std::string second = second_->definition();
+    if (first.empty() || second.empty()) return {};
+    return define(PolicyKind::kOtherwise, [&](ByteWriter& writer) {
+      writer.sized(first);
+      writer.sized(second);
+    });
+  }
 
  private:
   PolicyPtr first_;
@@ -129,11 +159,21 @@ class FixedAnswer final : public DecisionPolicy {
  public:
   FixedAnswer(const std::vector<double>& numbers, const std::vector<std::string>& texts)
       : DecisionPolicy("fixed_answer"),
+        numbers_(numbers),
+        texts_(texts),
         answer_{Decision::Kind::kDefault, -1, ScoreNumbers(numbers.data(), numbers.size()),
                 ScoreTexts(texts.data(), texts.size())} {}
   [[nodiscard]] Decision decide(const Ballot& /*ballot*/) const override { return answer_; }
+  [[nodiscard]] std::string definition() const override {
+    return define(PolicyKind::kFixedAnswer, [&](ByteWriter& writer) {
+      Serde<std::vector<double>>::write(writer, numbers_);
+      Serde<std::vector<std::string>>::write(writer, texts_);
+    });
+  }
 
  private:
+  const std::vector<double> numbers_;
+  const std::vector<std::string> texts_;
   Decision answer_;
 };
 
@@ -143,6 +183,14 @@ class Named final : public DecisionPolicy {
   [[nodiscard]] Decision decide(const Ballot& ballot) const override { return policy_->decide(ballot); }
   [[nodiscard]] Status check(std::span<const SpeculationMember> members) const override {
     return policy_->check(members);
+  }
+  [[nodiscard]] std::string definition() const override {
+    const std::string inner = policy_->definition();
+    if (inner.empty()) return {};
+    return define(PolicyKind::kNamed, [&](ByteWriter& writer) {
+      writer.sized(name());
+      writer.sized(inner);
+    });
   }
 
  private:
@@ -166,11 +214,11 @@ PolicyPtr first_good(std::function<bool(const MemberScore&)> is_good) {
 }
 PolicyPtr best_quality() {
   const auto quality = [](const SpeculationMember& member) { return member.quality; };
-  return std::make_shared<ByStanding<decltype(quality)>>("best_quality", quality);
+  return std::make_shared<ByStanding<decltype(quality)>>("best_quality", PolicyKind::kBestQuality, quality);
 }
 PolicyPtr by_priority() {
   const auto priority = [](const SpeculationMember& member) { return member.priority; };
-  return std::make_shared<ByStanding<decltype(priority)>>("by_priority", priority);
+  return std::make_shared<ByStanding<decltype(priority)>>("by_priority", PolicyKind::kByPriority, priority);
 }
 PolicyPtr ranked(std::vector<std::string> names) { return std::make_shared<Ranked>(std::move(names)); }
 PolicyPtr quorum(std::size_t votes, PolicyPtr policy) { return std::make_shared<Quorum>(votes, std::move(policy)); }

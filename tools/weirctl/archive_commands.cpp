@@ -35,6 +35,8 @@ void add_archive_commands(CLI::App& app, int& result) {
       replay_command->add_option("--model", replay_request->model_file, "compare with the model in this file")
           ->check(CLI::ExistingFile);
   version->excludes(model);
+  replay_command->add_option("--name", replay_request->name,
+                             "only models of this name; with --model, of several that vote the one it replaces");
   replay_command->add_option("--type", replay_request->model_type, "of the model; found out from the bytes")
       ->needs(model);
   replay_command->add_option("--worst", replay_request->worst_rows, "rows listed that differ most")

@@ -37,6 +37,7 @@ std::string place_of(const weir::ReplayRow& row) {
   if (row.position) text += " position " + std::to_string(*row.position);
   if (row.time) text += " time " + weir::format_timestamp(*row.time);
   text += " (offset " + std::to_string(row.offset) + ", row " + std::to_string(row.row) + ")";
+  if (!row.member.empty()) text += " vote of '" + row.member + "'";
   if (row.model.has_value()) text += " version " + std::to_string(row.model.version);
   return text;
 }
@@ -44,11 +45,16 @@ std::string place_of(const weir::ReplayRow& row) {
 void write_report(std::ostream& out, const weir::VerifyReport& report) {
   out << report.records << " records: " << report.scored << " scored by " << report.versions << " versions, "
       << report.without_model << " without a model; " << report.swaps << " swaps recorded\n";
-  if (report.different == 0) {
+  if (report.ballots != 0) {
+    out << report.ballots << " answers of several models: " << report.votes << " votes; " << report.decisions
+        << " decisions derived again, " << report.decisions_unknown << " by policies that are code\n";
+  }
+  if (report.is_same()) {
     out << "ok every score is the same again, bit by bit\n";
     return;
   }
-  out << "FAIL " << report.different << " of " << report.scored << " scores are not the same; the first:\n  "
+  out << "FAIL " << report.different << " of " << report.scored - report.ballots + report.votes
+      << " scores are not the same, and " << report.decisions_different << " decisions; the first:\n  "
       << place_of(*report.first) << ": was " << text_of(report.first->before) << ", is " << text_of(report.first->after)
       << '\n';
 }
@@ -76,13 +82,49 @@ void write_report(std::ostream& out, const weir::CompareReport& report) {
     out << "labels: " << report.labels_different << " of " << report.labels << " are others ("
         << shortest(100.0 * static_cast<double>(report.labels_different) / static_cast<double>(report.labels))
         << " %)\n";
+  if (report.decisions + report.decisions_open + report.decisions_unknown != 0)
+    out << "decisions: " << report.decisions_changed << " of " << report.decisions << " are others; "
+        << report.decisions_open << " would have waited, " << report.decisions_unknown
+        << " by policies that are code\n";
   if (!report.worst.empty()) out << "largest differences:\n";
   for (const weir::ReplayRow& row : report.worst)
     out << "  " << place_of(row) << ": " << text_of(row.before) << " -> " << text_of(row.after) << '\n';
 }
 
+void write_vote(std::ostream& out, const weir::AuditedVote& vote) {
+  out << "  vote of '" << vote.member << "'";
+  if (vote.model.has_value())
+    out << " version " << vote.model.version << " (" << weir::to_hex(vote.model.digest) << ")";
+  out << ": " << to_string(vote.status);
+  if (vote.status == weir::VoteStatus::kVoted || vote.status == weir::VoteStatus::kFailed)
+    out << ' ' << text_of(vote.answer);
+  if (vote.is_reproduced) out << (*vote.is_reproduced ? "; the same again, bit by bit" : "; NOT the same again");
+  if (vote.would_be) out << "; it says: " << text_of(*vote.would_be);
+  if (vote.other) out << "; version " << vote.other->version << " says: " << text_of(vote.of_other);
+  out << '\n';
+}
+
+void write_decision(std::ostream& out, const weir::ArchivedDecision& decision, const weir::ReplayAnswer& answer) {
+  out << "  " << to_string(decision.status) << " by policy '" << decision.policy << "'";
+  if (!decision.winner.empty()) out << ", of '" << decision.winner << "'";
+  if (!answer.numbers.empty() || !answer.texts.empty()) out << ": " << text_of(answer);
+  out << "\n  after " << decision.latency_ns / 1000 << " us of " << decision.deadline_ns / 1000
+      << (decision.at_deadline ? ", at the deadline\n" : "\n");
+  for (const weir::AuditedVote& vote : decision.votes) write_vote(out, vote);
+  if (!decision.is_derived)
+    out << "  the policy is code: its decision cannot be derived again here\n";
+  else
+    out << (*decision.is_derived ? "  the votes give the same answer again\n"
+                                 : "  the votes do NOT give the same answer again\n");
+  if (decision.of_other) out << "  with the votes of that version: " << text_of(*decision.of_other) << '\n';
+}
+
 void write_answer(std::ostream& out, const weir::ArchivedAnswer& answer) {
   out << place_of(answer.row) << '\n';
+  if (answer.decision) {
+    for (const auto& [field, value] : answer.inputs) out << "  input " << field.name << " = " << value << '\n';
+    return write_decision(out, *answer.decision, answer.row.before);
+  }
   if (answer.row.model.has_value()) {
     out << "  scored by '" << answer.row.model.name << "' version " << answer.row.model.version << " ("
         << weir::to_hex(answer.row.model.digest) << ")\n";
@@ -131,9 +173,9 @@ Result<bool> replay(const ReplayRequest& request, const weir::ModelRuntimes& run
       out << weir::to_json(report) << '\n';
     else
       write_report(out, report);
-    return report.different == 0;
+    return report.is_same();
   }
-  weir::ReplayCandidate candidate{.version = request.version};
+  weir::ReplayCandidate candidate{.version = request.version, .name = request.name};
   if (!request.model_file.empty()) {
     WEIR_ASSIGN_OR_RETURN(candidate.bytes, read_file(request.model_file));
     candidate.type = request.model_type.empty() ? weir::sniff_model_type(*candidate.bytes) : request.model_type;
@@ -166,7 +208,7 @@ Result<bool> audit(const AuditRequest& request, const weir::ModelRuntimes& runti
                         weir::audit_archive(archive, question, {.runtimes = runtimes}));
   bool is_good = !findings.answers.empty();
   for (const weir::ArchivedAnswer& answer : findings.answers)
-    is_good = is_good && (answer.is_reproduced || !answer.row.model.has_value());
+    is_good = is_good && (answer.is_reproduced || (!answer.row.model.has_value() && !answer.decision));
   if (request.json) {
     out << weir::to_json(findings) << '\n';
     return is_good;

@@ -15,6 +15,7 @@ struct ReplayRequest {
   std::string topic{};      ///< empty: the only archive there is
   std::string key{};        ///< empty: all
   std::int64_t version = 0;
+  std::string name{};        ///< only models of this name; with a file the member of speculate() that it replaces
   std::string model_file{};  ///< instead of a version
   std::string model_type{};  ///< of the file; empty: found out from the bytes
   std::size_t worst_rows = 10;

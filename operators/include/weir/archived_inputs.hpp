@@ -2,7 +2,7 @@
 /// ArchiveRecord: what the input archive (weir/archive.hpp) keeps: the inputs models saw, and what became of models.
 ///
 /// Thread: value types. Bytes (`Serde`): a version byte, a kind byte and the body that archived_inputs.cpp describes.
-/// Numbers are kept bit by bit, NaN with its payload and -0 included.
+/// Numbers are kept bit by bit, NaN with its payload and -0 included. What older versions wrote can be read.
 
 #include <cstddef>
 #include <cstdint>
@@ -12,6 +12,8 @@
 #include <variant>
 #include <vector>
 
+#include <weir/archived_ballots.hpp>
+#include <weir/archived_model.hpp>
 #include <weir/model.hpp>
 #include <weir/model_id.hpp>
 #include <weir/process_function.hpp>
@@ -24,22 +26,6 @@ namespace weir {
 
 class ByteReader;
 class ByteWriter;
-class JsonWriter;
-
-/// A model as the archive names it: with what is needed to load it again by digest from the job's store of models.
-struct ArchivedModel {
-  std::string name;
-  std::int64_t version = 0;
-  ModelDigest digest{};
-  std::string type;  ///< of the runtime
-  ModelOptions options{};
-
-  /// False: no model.
-  [[nodiscard]] bool has_value() const noexcept { return digest != ModelDigest{}; }
-  friend bool operator==(const ArchivedModel&, const ArchivedModel&) = default;
-  /// `{"name", "version", "digest", "type"}`, or null.
-  void weir_json(JsonWriter& json) const;
-};
 
 /// The records of one key that one version scored in one call, or that met no model then: their inputs exactly as the
 /// model saw them, and what it answered. Row-major, `rows()` rows.
@@ -69,6 +55,9 @@ struct ArchivedInputs {
 struct ArchivedSchema {
   std::vector<Field> features;
   std::vector<std::string> outputs;  ///< ServeOptions::outputs; empty: a model's primary one
+  // Of speculate() alone; `outputs` are then those of each member.
+  std::vector<ArchivedMember> members{};
+  std::vector<ArchivedPolicy> policies{};
 
   [[nodiscard]] std::string encode() const;
   /// kDataLoss when the bytes are no such schema.
@@ -86,10 +75,11 @@ struct ArchivedEvent {
 };
 
 struct ArchiveRecord {
-  std::variant<ArchivedInputs, ArchivedEvent> what;
+  std::variant<ArchivedInputs, ArchivedEvent, ArchivedBallots> what;
 
   [[nodiscard]] const ArchivedInputs* inputs() const noexcept { return std::get_if<ArchivedInputs>(&what); }
   [[nodiscard]] const ArchivedEvent* event() const noexcept { return std::get_if<ArchivedEvent>(&what); }
+  [[nodiscard]] const ArchivedBallots* ballots() const noexcept { return std::get_if<ArchivedBallots>(&what); }
 
   void weir_write(ByteWriter& writer) const;
   void weir_read(ByteReader& reader);
@@ -97,7 +87,8 @@ struct ArchiveRecord {
 };
 
 /// Everything the models of a serving operator see, as a stream: `scores.side_output(weir::kModelInputs)`. One record
-/// for each call of a model. What nobody listens to is not made. Needs a job with a directory.
+/// for each call of a model; of speculate(), for the records of a key that leave together. What nobody listens to is
+/// not made. Needs a job with a directory.
 inline const SideOutput<ArchiveRecord> kModelInputs{"model-inputs"};
 
 }  // namespace weir

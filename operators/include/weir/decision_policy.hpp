@@ -23,6 +23,7 @@
 #include <vector>
 
 #include <weir/model_id.hpp>
+#include <weir/result.hpp>
 #include <weir/score_values.hpp>
 #include <weir/status.hpp>
 #include <weir/time.hpp>
@@ -131,6 +132,9 @@ class DecisionPolicy {
   [[nodiscard]] virtual Decision decide(const Ballot& ballot) const = 0;
   /// Does the policy fit these members? Asked once, before the job starts to work.
   [[nodiscard]] virtual Status check(std::span<const SpeculationMember> /*members*/) const { return {}; }
+  /// Bytes from which policy_of() makes it again; empty when it is code (your own policy, first_good() with a
+  /// function).
+  [[nodiscard]] virtual std::string definition() const { return {}; }
 
  private:
   std::string name_;
@@ -179,6 +183,8 @@ PolicyPtr otherwise(PolicyPtr first, PolicyPtr second);
 PolicyPtr fixed_answer(std::vector<double> numbers, std::vector<std::string> texts = {});
 /// The same policy by another name.
 PolicyPtr named(std::string name, PolicyPtr policy);
+/// What DecisionPolicy::definition() gave. kDataLoss when it is none.
+Result<PolicyPtr> policy_of(std::string_view definition);
 /// A policy of your own.
 PolicyPtr custom_policy(std::string name, std::function<Decision(const Ballot&)> decide);
 

@@ -63,6 +63,8 @@ struct ReplayOptions {
   std::size_t max_models = 64;          ///< loaded at the same time; others are loaded again when needed
   std::size_t worst_rows = 10;          ///< of compare_archive()
   std::size_t sample_rows = 1'000'000;  ///< from so many, chosen evenly, quantiles are taken; exact up to there
+  /// Of speculate(): those that are code, by name, so that their decisions can be derived again.
+  std::vector<PolicyPtr> policies{};
 };
 
 /// What a model said of a record.
@@ -80,12 +82,13 @@ struct ReplayRow {
   std::string key;
   std::optional<std::uint64_t> position;
   std::optional<Timestamp> time;
-  ArchivedModel model;  ///< that scored it
+  std::string member{};  ///< of speculate(), whose vote it is; empty: it is the answer
+  ArchivedModel model;   ///< that scored it
   ScorePath path = ScorePath::kNone;
   ReplayAnswer before;
   ReplayAnswer after;
 
-  /// `{"offset", "row", "key", "position", "time", "model", "path", "before", "after"}`.
+  /// `{"offset", "row", "key", "position", "time", "member", "model", "path", "before", "after"}`.
   void weir_json(JsonWriter& json) const;
 };
 
@@ -93,21 +96,31 @@ struct VerifyReport {
   std::uint64_t records = 0;
   std::uint64_t scored = 0;         ///< of them, by a model: these are scored again
   std::uint64_t without_model = 0;  ///< the others
-  std::uint64_t different = 0;      ///< whose status, or any bit of an output, is not the same again
+  std::uint64_t different = 0;      ///< scores and votes whose status, or any bit of an output, is not the same again
   std::uint64_t versions = 0;       ///< key, name, version and digest
   std::uint64_t swaps = 0;          ///< recorded
-  std::optional<ReplayRow> first;   ///< the first that is different
+  std::optional<ReplayRow> first;   ///< the first that is different, in score or decision
 
+  // Of speculate().
+  std::uint64_t ballots = 0;              ///< of the records
+  std::uint64_t votes = 0;                ///< made again
+  std::uint64_t decisions = 0;            ///< derived again from the recorded votes
+  std::uint64_t decisions_different = 0;  ///< of them
+  std::uint64_t decisions_unknown = 0;    ///< by policies that are code: see ReplayOptions::policies
+
+  [[nodiscard]] bool is_same() const noexcept { return different == 0 && decisions_different == 0; }
   void weir_json(JsonWriter& json) const;
 };
-/// Scores every archived input again, with the version that scored it and in the same groups. Fails when the archive
-/// cannot be read or a model cannot be loaded any more.
+/// Scores every archived input again, with the version that scored it and in the same groups (votes of speculate(): in
+/// groups of their own). When a decision was made depends on time, so it is derived again from the votes that were in.
+/// Fails when the archive cannot be read or a model cannot be loaded any more.
 Result<VerifyReport> verify_archive(const Archive& archive, const ReplayOptions& options);
 
 /// Another model: that version of each key, or the model given.
 struct ReplayCandidate {
   std::int64_t version = 0;
-  std::string name{};                  ///< with `version`: only models of this name; empty: any
+  /// With `version`: only models of this name; empty: any. With `bytes`: of the member of speculate() it stands for.
+  std::string name{};
   std::optional<std::string> bytes{};  ///< wins over `version`
   std::string type{};                  ///< of `bytes`
   ModelOptions options{};              ///< of `bytes`
@@ -142,6 +155,12 @@ struct CompareReport {
 
   std::vector<ReplayRow> worst;  ///< largest absolute difference first, then other labels
 
+  // Of speculate(): what is compared above are votes that were in time. And what the policy makes of them:
+  std::uint64_t decisions = 0;          ///< with at least one vote by the candidate
+  std::uint64_t decisions_changed = 0;  ///< of them
+  std::uint64_t decisions_open = 0;     ///< the policy would have waited for votes that were not needed then
+  std::uint64_t decisions_unknown = 0;  ///< by policies that are code
+
   void weir_json(JsonWriter& json) const;
 };
 /// Scores every archived input, also those that met no model, with the candidate. kNotFound when no key has it.
@@ -159,6 +178,34 @@ struct ArchiveQuestion {
   std::size_t max_records = 16;                 ///< found; further ones of the same time are left out
 };
 
+/// One member of speculate() and one record.
+struct AuditedVote {
+  std::string member;
+  VoteStatus status = VoteStatus::kAbsent;
+  ArchivedModel model;      ///< that voted or was asked
+  std::uint32_t order = 0;  ///< of arrival, from 1; 0: no vote
+  std::int64_t latency_ns = 0;
+  ReplayAnswer answer;                   ///< as recorded
+  std::optional<bool> is_reproduced{};   ///< bit by bit; nothing: it cannot be made again
+  std::optional<ReplayAnswer> would_be;  ///< what a model that was too late, or not needed, says
+  std::optional<ArchivedModel> other;    ///< the version asked about
+  ReplayAnswer of_other;
+};
+/// How speculate() came to an answer.
+struct ArchivedDecision {
+  std::string policy;
+  std::int64_t deadline_ns = 0;
+  std::int64_t latency_ns = 0;
+  bool at_deadline = false;
+  AnswerStatus status = AnswerStatus::kNone;
+  std::string winner;                    ///< a member; empty: none
+  std::optional<bool> is_derived;        ///< the policy says the same again; nothing: it is code
+  std::optional<ReplayAnswer> of_other;  ///< what it says with the votes of the version asked about, if that is known
+  std::vector<AuditedVote> votes;
+
+  void weir_json(JsonWriter& json) const;
+};
+
 struct ArchivedAnswer {
   ReplayRow row;                                      ///< `after`: scored again by the same version
   std::vector<std::string> names;                     ///< of the outputs
@@ -166,6 +213,7 @@ struct ArchivedAnswer {
   bool is_reproduced = false;                         ///< bit by bit; false also when there was no model
   std::optional<ArchivedModel> other;                 ///< the version asked about
   ReplayAnswer of_other;
+  std::optional<ArchivedDecision> decision;  ///< of speculate(): instead of what follows `inputs`, but is_reproduced
 };
 
 struct ArchiveFindings {

@@ -29,6 +29,8 @@
 /// asked again, and the time that it had left at the checkpoint begins to run when the job runs again. Late scores on
 /// their way are not kept.
 ///
+/// Inputs, votes and decisions can be archived, to be audited and replayed: weir/archive.hpp.
+///
 /// HTTP: GET /v1/models... as for ServeModel. Docs: docs/speculation.md.
 
 #include <memory>

@@ -22,10 +22,13 @@
 #include <weir/topic.hpp>
 #include <weir/topic_sink.hpp>
 #include <weir/topic_source.hpp>
+#include <weir/topic_view.hpp>
 
 // Serving models.
 #include <weir/archive.hpp>
+#include <weir/archived_ballots.hpp>
 #include <weir/archived_inputs.hpp>
+#include <weir/archived_model.hpp>
 #include <weir/decision_policy.hpp>
 #include <weir/features.hpp>
 #include <weir/model.hpp>

@@ -122,5 +122,90 @@ TEST(ArchivedSchema, ComesBackAndRefusesWhatIsNone) {
   EXPECT_FALSE(ArchivedSchema::decode(twice.encode()).is_ok());
 }
 
+std::string some_ballots() {
+  ArchivedBallots entry;
+  entry.key = "k";
+  entry.features[3] = 7;
+  entry.models = {{"smart", 2, {1}, "TOY", {}}};
+  ArchivedBallot& ballot = entry.ballots.emplace_back();
+  ballot.time = Timestamp{Duration{-5}};
+  ballot.position = 12;
+  ballot.numbers = {-0.0, std::bit_cast<double>(0x7ff8000000000123)};
+  ballot.texts = {std::nullopt, ""};
+  ballot.policy = "median";
+  ballot.deadline_ns = 1'000;
+  ballot.latency_ns = 77;
+  ballot.status = AnswerStatus::kAnswered;
+  ballot.winner = 1;
+  ballot.answer_numbers = {4};
+  ballot.votes.resize(2);
+  ballot.votes[0].status = VoteStatus::kLate;
+  ballot.votes[1] = {VoteStatus::kVoted, 0, 1, 9, {4}, {"yes"}, ""};
+  return serialize(ArchiveRecord{entry});
+}
+
+TEST(ArchivedBallots, ComeBackBitByBit) {
+  const auto back = deserialize<ArchiveRecord>(some_ballots());
+  ASSERT_TRUE(back.is_ok()) << back.status().to_string();
+  ASSERT_NE(back->ballots(), nullptr);
+  EXPECT_EQ(back->ballots()->models.at(0).version, 2);
+  const ArchivedBallot& ballot = back->ballots()->ballots.at(0);
+  EXPECT_EQ(ballot.time, Timestamp{Duration{-5}});
+  EXPECT_EQ(ballot.position, 12U);
+  EXPECT_TRUE(same_bits(ballot.numbers, {-0.0, std::bit_cast<double>(0x7ff8000000000123)}));
+  EXPECT_EQ(ballot.texts, (std::vector<std::optional<std::string>>{std::nullopt, ""}));
+  EXPECT_EQ(ballot.winner, 1);
+  EXPECT_EQ(ballot.votes.at(0).model, ArchivedVote::kNobody);
+  EXPECT_EQ(ballot.votes.at(1).model, 0U);
+  EXPECT_EQ(ballot.votes[1].texts, std::vector<std::string>{"yes"});
+  EXPECT_EQ(serialize(*back), some_ballots());
+}
+
+TEST(ArchivedBallots, DamagedOnesAreRefused) {
+  const std::string bytes = some_ballots();
+  for (std::size_t size = 0; size < bytes.size(); ++size)
+    EXPECT_FALSE(deserialize<ArchiveRecord>(bytes.substr(0, size)).is_ok()) << size;
+  for (std::size_t place = 0; place < bytes.size(); ++place) {
+    std::string damaged = bytes;
+    damaged[place] = static_cast<char>(0xff);
+    (void)deserialize<ArchiveRecord>(damaged).is_ok();  // whatever it says, it says it
+  }
+  std::string other = bytes;
+  other[0] = 1;
+  EXPECT_FALSE(deserialize<ArchiveRecord>(other).is_ok()) << "version 1 has no ballots";
+}
+
+TEST(ArchivedInputs, OfTheFirstVersionCanBeRead) {
+  using namespace std::string_literals;
+  const std::string bytes = "\x01\x01\x01k"s + std::string(32, '\0') + "\x00\x00\x01\x01\x01\x01"s +
+                            "\x00\x00\x00\x00\x00\x00\xf0\x3f"s + "\x00\x00\x00"s;
+  const auto record = deserialize<ArchiveRecord>(bytes);
+  ASSERT_TRUE(record.is_ok()) << record.status().to_string();
+  ASSERT_NE(record->inputs(), nullptr);
+  EXPECT_EQ(record->inputs()->key, "k");
+  EXPECT_EQ(record->inputs()->numbers, std::vector<double>{1});
+  EXPECT_EQ(record->inputs()->statuses, std::vector<ScoreStatus>{ScoreStatus::kNoModel});
+  EXPECT_EQ(serialize(*record), bytes) << "and is still written so";
+}
+
+TEST(ArchivedSchema, OfSeveralModelsComesBackAndThatOfTheFirstVersionToo) {
+  ArchivedSchema schema{{{"x", FieldType::kNumber}}, {}};
+  EXPECT_EQ(schema.encode().front(), 1);
+  EXPECT_TRUE(ArchivedSchema::decode(schema.encode())->members.empty());
+  schema.members = {{"smart", -3, 0.9, 2, true, {"p", "q"}}};
+  schema.policies = {{"median", "bytes"}, {"code", ""}};
+  const std::string bytes = schema.encode();
+  EXPECT_EQ(bytes.front(), 2);
+  const auto back = ArchivedSchema::decode(bytes);
+  ASSERT_TRUE(back.is_ok()) << back.status().to_string();
+  ASSERT_EQ(back->members.size(), 1U);
+  EXPECT_EQ(back->members[0].priority, -3);
+  EXPECT_EQ(back->members[0].outputs, (std::vector<std::string>{"p", "q"}));
+  EXPECT_TRUE(back->members[0].wait_for_model);
+  EXPECT_EQ(back->policies.at(1).name, "code");
+  for (std::size_t size = 0; size < bytes.size(); ++size)
+    EXPECT_FALSE(ArchivedSchema::decode(bytes.substr(0, size)).is_ok()) << size;
+}
+
 }  // namespace
 }  // namespace weir

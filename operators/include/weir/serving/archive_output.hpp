@@ -39,6 +39,10 @@ class ArchiveOutput {
   ModelDigest features_{};
 };
 
+/// Puts a schema into the job's store of models, on disk when it returns; its address. Fails when the job keeps no
+/// directory.
+Result<ModelDigest> store_schema(OperatorContext& context, const ArchivedSchema& schema);
+
 struct ModelVersion;
 /// As the archive names it.
 ArchivedModel archived_model(const ModelVersion& version);

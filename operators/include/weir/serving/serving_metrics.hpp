@@ -25,9 +25,23 @@ struct ServingMetrics {
 class ModelEventsOutput {
  public:
   /// Takes up the events a checkpoint holds, on the first task.
-  Status open(OperatorContext& context, ModelLifecycle& lifecycle);
+  Status open(OperatorContext& context);
+  Status open(OperatorContext& context, ModelLifecycle& lifecycle) {
+    WEIR_RETURN_IF_ERROR(open(context));
+    listen(lifecycle);
+    return {};
+  }
+  /// Has the events of one lifecycle, of any number, kept for take(). After open().
+  void listen(ModelLifecycle& lifecycle) const { lifecycle.collect_events(events_.index || archived_.index); }
+  /// Takes over what happened since the last call.
+  void take(ModelLifecycle& lifecycle);
   /// Puts out what happened since the last call, as far as there is room.
-  void put(ModelLifecycle& lifecycle, Outbox& out);
+  void put(ModelLifecycle& lifecycle, Outbox& out) {
+    take(lifecycle);
+    put(out);
+  }
+  /// Puts out what was taken over, as far as there is room.
+  void put(Outbox& out);
   void snapshot(SnapshotBuilder& builder) const;
   [[nodiscard]] bool empty() const noexcept { return events_.waiting.empty() && archived_.waiting.empty(); }
 

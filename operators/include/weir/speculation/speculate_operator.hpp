@@ -4,10 +4,10 @@
 ///
 /// A batch of records is scored by the fast members together, key by key; what is decided by then leaves at once and
 /// touches no state. What is not becomes an UndecidedRecord in state, and an entry of `open_`: slow members are asked,
-/// their scores come back through poll(), and the monotonic clock ends what they leave open.
+/// their scores come back through poll(), and the monotonic clock ends what they leave open. With an archive, a
+/// record's ballot is put out together with its result.
 
 #include <algorithm>
-#include <deque>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -17,17 +17,16 @@
 #include <vector>
 
 #include <weir/features.hpp>
-#include <weir/hash.hpp>
-#include <weir/map_table.hpp>
 #include <weir/operator.hpp>
-#include <weir/serving/key_slots.hpp>
+#include <weir/serving/serving_metrics.hpp>
 #include <weir/serving/serving_view.hpp>
 #include <weir/serving/side_batch.hpp>
+#include <weir/speculation/ballot_archive.hpp>
 #include <weir/speculation/batch_votes.hpp>
+#include <weir/speculation/late_queue.hpp>
 #include <weir/speculation/open_records.hpp>
+#include <weir/speculation/speculation_tables.hpp>
 #include <weir/speculation/speculator.hpp>
-#include <weir/speculation/undecided_record.hpp>
-#include <weir/value_table.hpp>
 
 namespace weir::speculation {
 
@@ -39,12 +38,7 @@ class SpeculateOperator final : public Operator, public serving::ServingView {
   static constexpr std::size_t kRecords = 0;
   static constexpr std::size_t kModels = 1;
 
-  struct Slot : KeySlot {
-    Slot(std::uint64_t of_hash, const K& of_key, std::size_t members)
-        : KeySlot(weir::key_text(of_key), members), key(of_key), hash(of_hash) {}
-    K key;
-    std::uint64_t hash;
-  };
+  using Slot = typename SpeculationTables<T, K>::Slot;
   using OpenRecord = OpenRecords::Entry;
 
  public:
@@ -59,12 +53,13 @@ class SpeculateOperator final : public Operator, public serving::ServingView {
   Status open(OperatorContext& context) override {
     context_ = &context;
     waker_ = context.waker();
-    late_output_ = context.side_output(kLateScoresName);
+    late_.open(context);
     WEIR_RETURN_IF_ERROR(speculator_.open(context));
-    models_ = &context.state().emplace<ModelTable>(nullptr, StateOptions{serving::kModelsState, true});
-    swaps_ = &context.state().emplace<SwapTable>(nullptr, StateOptions{"swap-log", true});
-    statistics_ = &context.state().emplace<StatisticsTable>(nullptr, StateOptions{"speculation-statistics", true});
-    undecided_ = &context.state().emplace<UndecidedTable>(nullptr, StateOptions{"undecided-records", true});
+    WEIR_RETURN_IF_ERROR(events_.open(context));
+    for (std::size_t member = 0; member < speculator_.members(); ++member)
+      events_.listen(speculator_.models_of(member));
+    WEIR_RETURN_IF_ERROR(archive_.open(context, features_.schema(), speculator_.options()));
+    tables_.open(context);
     return context.is_restored() ? restore() : Status{};
   }
 
@@ -74,6 +69,7 @@ class SpeculateOperator final : public Operator, public serving::ServingView {
       hear_lanes(now_ns);
       end_those_due(now_ns);
       send(out);
+      events_.put(out);  // records must not keep them from the archive for ever
       take_records(static_cast<Batch<T>&>(*batch), now_ns, out);
     } else if (input == kModels) {
       take_models(static_cast<Batch<ModelRecord>&>(*batch));
@@ -81,7 +77,7 @@ class SpeculateOperator final : public Operator, public serving::ServingView {
       auto& controls = static_cast<Batch<SpeculationControl>&>(*batch);
       for (; controls.cursor < controls.size(); ++controls.cursor) speculator_.apply(controls.records[controls.cursor]);
     }
-    finish_call();
+    finish_call(out);
   }
 
   PollResult poll(Outbox& out) override {
@@ -92,8 +88,9 @@ class SpeculateOperator final : public Operator, public serving::ServingView {
     progress = hear_lanes(now_ns) || progress;
     progress = end_those_due(now_ns) || progress;
     progress = send(out) || progress;
-    finish_call();
-    if (!progress && (open_.any_decided() || !late_.empty())) waker_();  // the outbox takes nothing now: again
+    finish_call(out);
+    if (!progress && (open_.any_decided() || !late_.empty() || !events_.empty()))
+      waker_();  // the outbox takes nothing now: again
     return progress ? PollResult::kProgress : PollResult::kIdle;
   }
 
@@ -123,22 +120,24 @@ class SpeculateOperator final : public Operator, public serving::ServingView {
   /// Late scores are not waited for.
   bool on_end(Outbox& out) override {
     poll(out);
-    return open_.empty() && late_.empty();
+    return open_.empty() && late_.empty() && events_.empty();
   }
 
-  void snapshot(SnapshotBuilder& builder) override { speculator_.snapshot(builder); }
+  void snapshot(SnapshotBuilder& builder) override {
+    speculator_.snapshot(builder);
+    events_.snapshot(builder);
+  }
   void close() noexcept override { speculator_.close(); }
 
   Result<std::string> show_models(std::string_view text, std::int64_t version) override {
     WEIR_ASSIGN_OR_RETURN(const K key, parse_key<K>(text));
-    Slot* slot = slots_.find(hash_key(key), key);
+    const Slot* slot = tables_.find(key);
     if (slot == nullptr) return serving::unknown_key(text);
-    const SpeculationStatistics* found = statistics_->find(key, slot->hash);
-    return show_members(speculator_, *slot, found == nullptr ? SpeculationStatistics{} : *found, version);
+    return show_members(speculator_, *slot, tables_.shown_statistics(*slot), version);
   }
   Status add_served(std::string_view text, std::vector<serving::ServedModel>& served) override {
     WEIR_ASSIGN_OR_RETURN(const K key, parse_key<K>(text));
-    const Slot* slot = slots_.find(hash_key(key), key);
+    const Slot* slot = tables_.find(key);
     if (slot == nullptr) return serving::unknown_key(text);
     for (std::size_t index = 0; index < speculator_.members(); ++index)
       speculator_.models_of(index).add_served(*slot->models[index], served);
@@ -146,33 +145,15 @@ class SpeculateOperator final : public Operator, public serving::ServingView {
   }
 
  private:
-  using ModelTable = MapTable<K, std::string, serving::KeyModels>;
-  using SwapTable = MapTable<K, std::string, serving::SwapLog>;
-  using StatisticsTable = ValueTable<K, SpeculationStatistics>;
-  using UndecidedTable = MapTable<K, std::uint64_t, UndecidedRecord<T>>;
-
-  Slot& slot_of(std::uint64_t hash, const K& key) {
-    if (Slot* slot = slots_.find(hash, key)) [[likely]]
-      return *slot;
-    return slots_.add(hash, key, speculator_.members());
-  }
-  SpeculationStatistics& statistics_of(Slot& slot) {
-    SpeculationStatistics& statistics = statistics_->mutate(slot.key, slot.hash);
-    if (!slot.statistics_match) [[unlikely]]
-      speculator_.match(slot, statistics);
-    return statistics;
-  }
   static Slot& slot_of(const OpenRecord& open) { return static_cast<Slot&>(*open.second.slot); }
-  UndecidedRecord<T>& row_of(const OpenRecord& open) {
-    return undecided_->mutate(slot_of(open).key, slot_of(open).hash, open.first);
-  }
+  UndecidedRecord<T>& row_of(const OpenRecord& open) { return tables_.row(slot_of(open), open.first); }
 
   void take_models(Batch<ModelRecord>& batch) {
     for (; batch.cursor < batch.size() && speculator_.can_receive(); ++batch.cursor) {
       ModelRecord& record = batch.records[batch.cursor];
       const std::optional<Timestamp> time =
           batch.timestamps.empty() ? std::nullopt : std::optional(batch.timestamps[batch.cursor]);
-      Slot& slot = slot_of(batch.hashes[batch.cursor], std::invoke(model_key_, std::as_const(record)));
+      Slot& slot = tables_.slot_of(batch.hashes[batch.cursor], std::invoke(model_key_, std::as_const(record)));
       speculator_.receive(slot, std::move(record), time);
     }
     if (put_off_.empty()) return;
@@ -182,15 +163,10 @@ class SpeculateOperator final : public Operator, public serving::ServingView {
 
   // How many records may start now.
   std::size_t startable(const Batch<T>& batch, std::int64_t now_ns, const Outbox& out) {
-    std::size_t count = std::min(batch.remaining(), out.room());
+    std::size_t count = std::min(batch.remaining(), archive_.room(out));
     const std::size_t most = speculator_.options().max_undecided;
     count = std::min(count, most - std::min(open_.size(), most));
-    for (std::size_t member = 0; member < speculator_.members(); ++member) {
-      SlowLane* lane = speculator_.lane(member);
-      if (lane != nullptr && speculator_.member(member).when_full == QueueFull::kBackPressure && lane->responds(now_ns))
-        count = std::min(count, lane->room(is_wanted_));
-    }
-    return count;
+    return std::min(count, speculator_.lane_room(now_ns, is_wanted_));
   }
 
   void take_records(Batch<T>& batch, std::int64_t now_ns, Outbox& out) {
@@ -200,7 +176,7 @@ class SpeculateOperator final : public Operator, public serving::ServingView {
     votes_.begin(count);
     for (std::size_t i = 0; i < count; ++i) {
       const T& record = batch.records[first + i];
-      votes_.add(slot_of(batch.hashes[first + i], std::invoke(record_key_, record)));
+      votes_.add(tables_.slot_of(batch.hashes[first + i], std::invoke(record_key_, record)));
     }
     votes_.lay_out();
     features_.gather(batch.records.data() + first, votes_.rows(), count, votes_.numbers(), votes_.texts());
@@ -208,12 +184,13 @@ class SpeculateOperator final : public Operator, public serving::ServingView {
     for (BatchVotes::Group& group : votes_.groups()) note_use(group, batch, first);
     Batch<Speculated<T>>& results = out.batch<Speculated<T>>();
     results.records.reserve(results.size() + count);
-    for (std::size_t i = 0; i < count; ++i) start(batch, first + i, i, now_ns, scored_ns, results);
+    archive_.begin();
+    for (std::size_t i = 0; i < count; ++i) start(batch, first + i, i, now_ns, scored_ns, out);
     batch.cursor += count;
   }
 
   void note_use(BatchVotes::Group& group, const Batch<T>& batch, std::size_t first) {
-    group.statistics = &statistics_of(static_cast<Slot&>(*group.slot));
+    group.statistics = &tables_.statistics_of(static_cast<Slot&>(*group.slot));
     votes_.count_latency(group);
     const std::size_t index = first + group.first_record;
     for (std::size_t member = 0; member < speculator_.members(); ++member)
@@ -227,7 +204,7 @@ class SpeculateOperator final : public Operator, public serving::ServingView {
 
   // One record, with the votes of the fast members: it is decided and leaves, or it stays open.
   void start(Batch<T>& batch, std::size_t index, std::size_t of_call, std::int64_t now_ns, std::int64_t scored_ns,
-             Batch<Speculated<T>>& results) {
+             Outbox& out) {
     const BatchVotes::Group& group = votes_.group_of(of_call);
     Slot& slot = static_cast<Slot&>(*group.slot);
     Speculated<T> result;
@@ -236,7 +213,9 @@ class SpeculateOperator final : public Operator, public serving::ServingView {
     result.event_time = serving::time_of(batch, index);
     result.position = serving::position_of(batch, index);
     const std::uint32_t votes = votes_.fill(of_call, result.scores);
-    const std::size_t slow = refuse_full_lanes(slot, result.scores, now_ns);
+    const std::size_t slow = speculator_.refuse_full_lanes(slot, result.scores, now_ns, is_wanted_);
+    OpenBallot ballot;
+    if (archive_.is_on()) ballot = ballot_of(slot, of_call, result.scores);
     const bool is_decided =
         speculator_.decide(result, speculator_.policy(), false, scored_ns - now_ns, *group.statistics);
     const bool ask_all = slow != 0 && speculator_.options().late_scores == LateScores::kOfAll;
@@ -247,41 +226,41 @@ class SpeculateOperator final : public Operator, public serving::ServingView {
         if (status == VoteStatus::kWaiting || (ask_all && status == VoteStatus::kUnneeded))
           ask(subject, member, votes_.numbers_of(of_call), votes_.texts_of(of_call));
       }
-      if (!is_decided) return keep_open(subject, std::move(result), votes);
+      if (!is_decided) return keep_open(subject, std::move(result), votes, std::move(ballot));
     }
+    put_out(slot, std::move(result), allowed_ns(), std::move(ballot), out);
+  }
+  [[nodiscard]] std::int64_t allowed_ns() const { return std::chrono::nanoseconds(speculator_.deadline()).count(); }
+
+  // What is archived of a record of this call: its inputs, and who scored them or would be asked.
+  OpenBallot ballot_of(const Slot& slot, std::size_t of_call, const std::vector<MemberScore>& scores) {
+    OpenBallot ballot = archive_.inputs(votes_.numbers_of(of_call), votes_.texts_of(of_call));
+    for (std::size_t member = 0; member < scores.size(); ++member) {
+      const serving::ModelVersion* version = slot.models[member]->current;
+      if (version == nullptr || version->scorer == nullptr) continue;
+      const bool is_asked = speculator_.lane(member) == nullptr || scores[member].status == VoteStatus::kWaiting;
+      if (is_asked) BallotArchive::note(ballot, member, *version);
+    }
+    return ballot;
+  }
+
+  void put_out(Slot& slot, Speculated<T>&& result, std::int64_t deadline_ns, OpenBallot&& ballot, Outbox& out) {
     const Timestamp time = result.event_time;
     const std::uint64_t position = result.position;
-    serving::append(results, std::move(result), time, position);
+    if (archive_.is_on()) archive_.put(out, slot, result, time, position, deadline_ns, std::move(ballot));
+    serving::append(out.batch<Speculated<T>>(), std::move(result), time, position);
   }
 
-  // Slow members that cannot be asked now abstain. How many are left to ask.
-  std::size_t refuse_full_lanes(const KeySlot& slot, std::vector<MemberScore>& scores, std::int64_t now_ns) {
-    std::size_t left = 0;
-    for (std::size_t member = 0; member < scores.size(); ++member) {
-      SlowLane* lane = speculator_.lane(member);
-      const serving::ModelVersion* version = slot.models[member]->current;
-      if (lane == nullptr || version == nullptr || scores[member].status != VoteStatus::kWaiting) continue;
-      const bool is_full = speculator_.member(member).when_full == QueueFull::kAbstain && lane->room(is_wanted_) == 0;
-      if (is_full || !lane->responds(now_ns)) {
-        scores[member].status = VoteStatus::kAbstained;
-      } else {
-        scores[member].model = version->id;
-        ++left;
-      }
-    }
-    return left;
-  }
-
-  void keep_open(const SlowSubject& subject, Speculated<T>&& result, std::uint32_t votes) {
+  void keep_open(const SlowSubject& subject, Speculated<T>&& result, std::uint32_t votes, OpenBallot&& ballot) {
     Slot& slot = static_cast<Slot&>(*subject.slot);
-    const std::int64_t allowed_ns = std::chrono::nanoseconds(speculator_.deadline()).count();
-    UndecidedRecord<T>& row = undecided_->mutate(slot.key, slot.hash, subject.id);
+    UndecidedRecord<T>& row = tables_.row(slot, subject.id);
     row.result = std::move(result);
     row.result.policy = speculator_.policy().name();
     row.started_ns = subject.started_ns;
-    row.allowed_ns = allowed_ns;
+    row.allowed_ns = allowed_ns();
     row.votes = votes;
-    open_.add(subject.id, {&slot, subject.started_ns, subject.started_ns + allowed_ns, &speculator_.policy(), false});
+    row.ballot = std::move(ballot);
+    open_.add(subject.id, {&slot, row.started_ns, row.started_ns + row.allowed_ns, &speculator_.policy(), false});
   }
 
   // Asks a member for one record: a slow one in its lane; where the model is still to come, later.
@@ -316,19 +295,29 @@ class SpeculateOperator final : public Operator, public serving::ServingView {
   void ask_again(OpenRecord& open, std::size_t member, std::int64_t now_ns) {
     UndecidedRecord<T>& row = row_of(open);
     Slot& slot = slot_of(open);
-    votes_.begin(1);
-    votes_.add(slot);
-    votes_.lay_out();
-    features_.gather(&row.result.record, votes_.rows(), 1, votes_.numbers(), votes_.texts());
+    lay_out(slot, row);
+    if (archive_.is_on()) BallotArchive::note(row.ballot, member, *slot.models[member]->current);
     const SlowSubject subject{open.first, &slot, row.result.event_time, row.result.position, open.second.started_ns};
     if (speculator_.lane(member) != nullptr) {
       row.result.scores[member].model = slot.models[member]->current->id;
       return ask(subject, member, votes_.numbers(), votes_.texts());
     }
     MemberScore score = votes_.score_one(member, context_->clock());
-    statistics_of(slot).members[member].add_latency(score.latency_ns, 1);
+    tables_.statistics_of(slot).members[member].add_latency(score.latency_ns, 1);
     note_first_record(slot, member, row.result.position, row.result.event_time);
     hear(open, member, std::move(score), now_ns);
+  }
+
+  // Features of one record, as row 0: those that are archived, if any, so that all members see the same.
+  void lay_out(Slot& slot, const UndecidedRecord<T>& row) {
+    votes_.begin(1);
+    votes_.add(slot);
+    votes_.lay_out();
+    if (!row.ballot.has_value())
+      return features_.gather(&row.result.record, votes_.rows(), 1, votes_.numbers(), votes_.texts());
+    std::copy(row.ballot.numbers.begin(), row.ballot.numbers.end(), votes_.numbers());
+    for (std::size_t i = 0; i < row.ballot.texts.size(); ++i)
+      votes_.texts()[i] = row.ballot.texts[i] ? std::string_view(*row.ballot.texts[i]) : std::string_view();
   }
 
   bool hear_lanes(std::int64_t now_ns) {
@@ -342,7 +331,7 @@ class SpeculateOperator final : public Operator, public serving::ServingView {
         if (found == nullptr || slow.ended_ns > found->second.deadline_ns) {
           note_late(member, std::move(slow));
         } else {
-          statistics_of(slot_of(*found)).members[member].add_latency(slow.score.latency_ns, 1);
+          tables_.statistics_of(slot_of(*found)).members[member].add_latency(slow.score.latency_ns, 1);
           hear(*found, member, std::move(slow.score), now_ns);
         }
       }
@@ -359,7 +348,7 @@ class SpeculateOperator final : public Operator, public serving::ServingView {
 
   void decide(OpenRecord& open, UndecidedRecord<T>& row, bool deadline_has_come, std::int64_t now_ns) {
     if (!speculator_.decide(row.result, *open.second.policy, deadline_has_come, now_ns - open.second.started_ns,
-                            statistics_of(slot_of(open))))
+                            tables_.statistics_of(slot_of(open))))
       return;
     row.decided = true;
     open_.note_decided(open);
@@ -376,57 +365,38 @@ class SpeculateOperator final : public Operator, public serving::ServingView {
 
   void note_late(std::size_t member, SlowScore slow) {
     Slot& slot = static_cast<Slot&>(*slow.subject.slot);
-    speculator_.count_late(member, slow.score, statistics_of(slot));
-    if (!late_output_ || late_.size() >= kMostLate) return;
-    late_.push_back({slot.key_text, slow.subject.event_time, slow.subject.position,
-                     slow.ended_ns - slow.subject.started_ns, std::move(slow.score)});
+    speculator_.count_late(member, slow.score, tables_.statistics_of(slot));
+    late_.add(slot, std::move(slow));
   }
 
   // Sends what is decided, then the watermarks that waited for it, and late scores. True when anything went.
   bool send(Outbox& out) {
     bool any = false;
-    for (OpenRecord* open = open_.first_decided(); open != nullptr && out.room() != 0; open = open_.first_decided()) {
-      Speculated<T>& result = row_of(*open).result;
-      const Timestamp time = result.event_time;
-      const std::uint64_t position = result.position;
-      serving::append(out.batch<Speculated<T>>(), std::move(result), time, position);
-      undecided_->remove(slot_of(*open).key, slot_of(*open).hash, open->first);
+    archive_.begin();
+    for (OpenRecord* open = open_.first_decided(); open != nullptr && archive_.room(out) != 0;
+         open = open_.first_decided()) {
+      UndecidedRecord<T>& row = row_of(*open);
+      put_out(slot_of(*open), std::move(row.result), row.allowed_ns, std::move(row.ballot), out);
+      tables_.remove(slot_of(*open), open->first);
       open_.note_sent();
       any = true;
     }
     send_watermarks(out);
-    while (!late_.empty() && out.room(*late_output_) != 0) {
-      const Timestamp time = late_.front().event_time;
-      const std::uint64_t position = late_.front().position;
-      serving::append(out.batch<LateScore>(*late_output_), std::move(late_.front()), time, position);
-      late_.pop_front();
-      any = true;
-    }
-    return any;
+    return late_.send(out) || any;
   }
   void send_watermarks(Outbox& out) {
     while (const std::optional<Timestamp> watermark = open_.take_watermark()) out.emit_watermark(*watermark);
   }
 
   // Stores what changed, hands requests on, and asks to be woken at the next deadline.
+  void finish_call(Outbox& out) {
+    for (std::size_t member = 0; member < speculator_.members(); ++member) events_.take(speculator_.models_of(member));
+    events_.put(out);
+    finish_call();
+  }
   void finish_call() {
-    for (MemberSlot* changed : speculator_.take_changed()) {
-      Slot& slot = static_cast<Slot&>(changed->owner);
-      const std::string& name = speculator_.member(changed->member).name;
-      if (changed->models_changed)
-        models_->mutate(slot.key, slot.hash, name) = speculator_.models_of(changed->member).state_of(*changed);
-      if (changed->swaps_changed) swaps_->mutate(slot.key, slot.hash, name) = changed->swaps;
-      changed->models_changed = changed->swaps_changed = false;
-    }
-    bool is_refused = false;
-    for (std::size_t member = 0; member < speculator_.members(); ++member) {
-      SlowLane* lane = speculator_.lane(member);
-      if (lane == nullptr || lane->waiting() == 0) continue;
-      is_refused = lane->pump(context_->clock().monotonic_ns(), is_wanted_) || is_refused;
-      // Records held back by its full queue go on without it then.
-      if (lane->waiting() != 0) context_->wake_at(lane->unresponsive_at_ns());
-    }
-    if (is_refused) context_->wake_at(context_->clock().monotonic_ns() + kTryAgainNs);
+    tables_.store_changed();
+    speculator_.pump_lanes(is_wanted_);
     if (const auto deadline_ns = open_.next_deadline_ns()) context_->wake_at(*deadline_ns);
     if (put_off_.size() > 2 * speculator_.members() * speculator_.options().max_undecided)
       std::erase_if(put_off_, [&](const auto& one) { return !is_wanted_(one.first); });
@@ -434,21 +404,8 @@ class SpeculateOperator final : public Operator, public serving::ServingView {
   }
 
   Status restore() {
-    WEIR_RETURN_IF_ERROR(models_->for_each_key([&](const K& key, const auto& by_member) {
-      Slot& slot = slot_of(hash_key(key), key);
-      for (std::size_t member = 0; member < speculator_.members(); ++member) {
-        const auto stored = by_member.find(speculator_.member(member).name);
-        if (stored == by_member.end()) continue;
-        const serving::SwapLog* log = swaps_->find(key, slot.hash, stored->first);
-        speculator_.models_of(member).restore(*slot.models[member], stored->second,
-                                              log == nullptr ? serving::SwapLog{} : *log);
-      }
-    }));
-    std::vector<std::pair<std::uint64_t, Slot*>> stored;
-    WEIR_RETURN_IF_ERROR(undecided_->for_each_key([&](const K& key, const auto& rows) {
-      for (const auto& [id, row] : rows) stored.emplace_back(id, &slot_of(hash_key(key), key));
-    }));
-    std::stable_sort(stored.begin(), stored.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+    WEIR_RETURN_IF_ERROR(tables_.restore_models());
+    WEIR_ASSIGN_OR_RETURN(const auto stored, tables_.stored_records());
     if (!stored.empty()) open_.ids_after(stored.back().first);
     const std::int64_t now_ns = context_->clock().monotonic_ns();
     for (const auto& [id, slot] : stored) restore_record(id, *slot, now_ns);
@@ -461,12 +418,13 @@ class SpeculateOperator final : public Operator, public serving::ServingView {
   // The time that had gone by at the checkpoint has gone by; that since then has not.
   void restore_record(std::uint64_t id, Slot& slot, std::int64_t now_ns) {
     if (open_.find(id) != nullptr) {  // two tasks, now one, gave it to records of different keys
-      UndecidedRecord<T> moved = std::move(undecided_->mutate(slot.key, slot.hash, id));
-      undecided_->remove(slot.key, slot.hash, id);
+      UndecidedRecord<T> moved = std::move(tables_.row(slot, id));
+      tables_.remove(slot, id);
       id = open_.take_id();
-      undecided_->mutate(slot.key, slot.hash, id) = std::move(moved);
+      tables_.row(slot, id) = std::move(moved);
     }
-    UndecidedRecord<T>& row = undecided_->mutate(slot.key, slot.hash, id);
+    UndecidedRecord<T>& row = tables_.row(slot, id);
+    restore_ballot(slot, row);
     const std::int64_t gone_ns = std::max<std::int64_t>(0, speculator_.checkpoint_ns().value_or(0) - row.started_ns);
     row.started_ns = now_ns - gone_ns;
     open_.add(id, {&slot, row.started_ns, row.started_ns + row.allowed_ns, &speculator_.policy_named(row.result.policy),
@@ -477,8 +435,15 @@ class SpeculateOperator final : public Operator, public serving::ServingView {
       if (row.result.scores[member].status == VoteStatus::kWaiting) put_off_.emplace_back(id, member);
   }
 
-  static constexpr std::size_t kMostLate = 10'000;
-  static constexpr std::int64_t kTryAgainNs = 10'000'000;
+  // What was archived of a record before the restart fits what is declared now, or is made anew: then its earlier votes
+  // are no votes on these inputs, as far as the archive knows.
+  void restore_ballot(Slot& slot, UndecidedRecord<T>& row) {
+    if (archive_.is_on() == row.ballot.has_value() && (!archive_.is_on() || archive_.fits(row.ballot))) return;
+    row.ballot = {};
+    if (!archive_.is_on()) return;
+    lay_out(slot, row);
+    row.ballot = archive_.inputs(votes_.numbers(), votes_.texts());
+  }
 
   RecordKey record_key_;
   ModelKey model_key_;
@@ -487,17 +452,14 @@ class SpeculateOperator final : public Operator, public serving::ServingView {
   BatchVotes votes_;
   OperatorContext* context_ = nullptr;
   std::function<void()> waker_;
-  std::optional<std::size_t> late_output_;
-  serving::KeySlots<Slot, K> slots_;
-  ModelTable* models_ = nullptr;
-  SwapTable* swaps_ = nullptr;
-  StatisticsTable* statistics_ = nullptr;
-  UndecidedTable* undecided_ = nullptr;
+  SpeculationTables<T, K> tables_{speculator_};
+  serving::ModelEventsOutput events_;
+  BallotArchive archive_;
 
   OpenRecords open_;
   std::vector<std::pair<std::uint64_t, std::size_t>> put_off_;  // ids and members whose model is still to come
   bool put_off_due_ = false;
-  std::deque<LateScore> late_;
+  LateQueue late_;
   SlowLane::IsWanted is_wanted_ = [this](std::uint64_t id) {
     if (speculator_.options().late_scores == LateScores::kOfAll) return true;
     return open_.find_undecided(id) != nullptr;

@@ -39,6 +39,9 @@ struct KeySlot {
   // Working memory of whoever takes a batch.
   std::uint64_t batch_mark = 0;
   std::uint32_t group = 0;
+  // And of whoever archives: where the key's ArchiveRecord is.
+  std::uint64_t archive_mark = 0;
+  std::size_t archive_entry = 0;
 };
 
 /// Thread: the task's.
@@ -88,6 +91,13 @@ class Speculator {
   }
   /// The lane of a slow member; null for others.
   [[nodiscard]] SlowLane* lane(std::size_t member) noexcept { return lanes_[member].get(); }
+  /// Records that may start before the queue of a slow member is full.
+  [[nodiscard]] std::size_t lane_room(std::int64_t now_ns, const SlowLane::IsWanted& is_wanted);
+  /// Slow members that cannot be asked now abstain. How many are left to ask.
+  std::size_t refuse_full_lanes(const KeySlot& slot, std::vector<MemberScore>& scores, std::int64_t now_ns,
+                                const SlowLane::IsWanted& is_wanted);
+  /// Hands on what waits for slow members, and asks to be called again for what cannot be handed on now.
+  void pump_lanes(const SlowLane::IsWanted& is_wanted);
   /// Makes the statistics those of the members as declared now.
   void match(KeySlot& slot, SpeculationStatistics& statistics) const;
   /// Scores read back from a checkpoint, as those of the members as declared now; who was no member then is to be
