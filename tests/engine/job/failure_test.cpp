@@ -9,6 +9,7 @@
 #include <weir/memory_source.hpp>
 #include <weir/pipeline.hpp>
 
+#include "engine/job/on_demand.hpp"
 #include "support/engine_fixtures.hpp"
 #include "support/tap.hpp"
 #include "support/temporary_directory.hpp"
@@ -20,15 +21,13 @@ using test::Committed;
 using test::CommittingSink;
 using test::Counter;
 using test::numbers;
+using test::on_demand;
 using test::Tap;
 using test::tap_source;
 using testing_support::TemporaryDirectory;
 
 using Number = std::int64_t;
 
-CheckpointOptions on_demand(const TemporaryDirectory& directory) {
-  return {.directory = directory.path() + "/job", .interval = std::chrono::milliseconds(0)};
-}
 constexpr RestartOptions kQuickly{
     .attempts = 5, .initial_backoff = std::chrono::milliseconds(1), .max_backoff = std::chrono::milliseconds(1)};
 

@@ -9,6 +9,7 @@
 #include <weir/memory_source.hpp>
 #include <weir/pipeline.hpp>
 
+#include "engine/job/on_demand.hpp"
 #include "support/engine_fixtures.hpp"
 #include "support/tap.hpp"
 #include "support/temporary_directory.hpp"
@@ -19,15 +20,12 @@ namespace {
 using test::Committed;
 using test::committing_sink;
 using test::Counter;
+using test::on_demand;
 using test::Tap;
 using test::tap_source;
 using testing_support::TemporaryDirectory;
 
 using Number = std::int64_t;
-
-CheckpointOptions on_demand(const TemporaryDirectory& directory) {
-  return {.directory = directory.path() + "/job", .interval = std::chrono::milliseconds(0)};
-}
 
 // Per key: a running sum (value state), sums of 100 µs windows put out by timers (map state), all in one function.
 struct Sums : ProcessFunction<Number, Number, Number> {
