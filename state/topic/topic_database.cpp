@@ -43,6 +43,14 @@ rocksdb::ColumnFamilyOptions record_options(const std::shared_ptr<rocksdb::Cache
   return options;
 }
 
+// Staged records are deleted when their checkpoint is complete: to compress them costs more than it saves.
+rocksdb::ColumnFamilyOptions staged_options(const std::shared_ptr<rocksdb::Cache>& cache) {
+  rocksdb::ColumnFamilyOptions options = record_options(cache);
+  options.compression = rocksdb::kNoCompression;
+  options.blob_compression_type = rocksdb::kNoCompression;
+  return options;
+}
+
 rocksdb::DBOptions database_options() {
   rocksdb::DBOptions options;
   // A crash may leave the last write half done: it was not acknowledged. Anything else that is wrong is damage.
@@ -130,7 +138,7 @@ Status TopicDatabase::open_database(const std::string& path, Mode mode) {
       {rocksdb::kDefaultColumnFamilyName, family_options(cache, kSmallWriteBufferBytes)},
       {"index", family_options(cache, kSmallWriteBufferBytes)},
       {"records", record_options(cache)},
-      {"staged", record_options(cache)}};
+      {"staged", staged_options(cache)}};
   rocksdb::DB* db = nullptr;
   const rocksdb::Status opened = mode == Mode::kRead
                                      ? rocksdb::DB::OpenForReadOnly(options, path, families, &handles_, &db)
