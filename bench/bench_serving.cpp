@@ -198,7 +198,7 @@ int main(int argc, char** argv) {
   const auto network_scorers = scorers_of(network_pmml);
 
   const ServingWork linear{options.records_or(20'000'000), 5'000'000, samples};
-  const ServingWork archived{options.records_or(2'000'000), 500'000, samples};
+  const ServingWork archived{options.records_or(5'000'000), 500'000, samples};
   const ServingWork forest{options.records_or(1'000'000), 100'000, samples};
   const ServingWork network{whole(3'000'000, kServingBatch), 200'000, samples};
   const ServingWork broadcast{whole(16'000'000, 2 * samples.size()), 5'000'000, samples};

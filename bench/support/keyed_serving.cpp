@@ -1,6 +1,7 @@
 #include "bench/support/keyed_serving.hpp"
 
 #include <array>
+#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
@@ -89,7 +90,8 @@ Measured serve_by_weir(const ServingWork& work, const ServingJob& job) {
                       .uid("serve");
     scores.sink_to(sink_into(totals)).uid("scores");
     if (job.archives) {
-      pipeline.enable_checkpointing({.directory = directory.emplace().path()});
+      pipeline.enable_checkpointing(
+          {.directory = directory.emplace().path(), .interval = std::chrono::milliseconds(1'000)});
       archive(scores).uid("archive");
     }
   } else {

@@ -19,7 +19,7 @@ struct ServingJob {
   /// 0: keyed serving on one worker. Else broadcast serving by so many tasks on as many workers.
   std::uint32_t broadcast_tasks = 0;
   /// Keyed serving only: inputs and answers are archived (weir/archive.hpp) below a new directory in the temporary one,
-  /// with checkpoints; the clock stops when the job has ended, and so all is in the archive and on disk.
+  /// with a checkpoint a second; the clock stops when the job has ended, and so all is in the archive and on disk.
   bool archives = false;
 };
 
