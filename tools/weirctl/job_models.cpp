@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <charconv>
-#include <fstream>
 #include <iterator>
 #include <set>
 
@@ -17,6 +16,7 @@
 #include <weir/model_inbox.hpp>
 #include <weir/model_signature.hpp>
 
+#include "tools/weirctl/delimited_file.hpp"
 #include "tools/weirctl/event_reader.hpp"
 
 namespace weirctl {
@@ -25,14 +25,6 @@ namespace {
 namespace json = boost::json;
 using weir::Result;
 using weir::Status;
-
-Result<std::string> read_file(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) return Status::from_errno("read '" + path + "'", errno);
-  std::string bytes{std::istreambuf_iterator<char>(file), {}};
-  if (file.bad()) return Status::io_error("read '" + path + "': it could not be read to its end");
-  return bytes;
-}
 
 std::string base64(std::string_view bytes) {
   static constexpr char kDigits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
