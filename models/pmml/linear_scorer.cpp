@@ -4,8 +4,11 @@
 #include <cmath>
 #include <cstring>
 #include <memory>
+#include <new>
 #include <span>
 #include <utility>
+
+#include <weir/detail/dense_cells.hpp>
 
 #include "models/pmml/kernels/kernels.hpp"
 #include "models/pmml/regression_model.hpp"
@@ -14,8 +17,8 @@
 namespace weir::pmml {
 namespace {
 
-/// One number, straight from one sum: what most linear models are asked for. What scoring reads is a pair of cache
-/// lines, which processors fetch together: a job may have many small models.
+/// One number, straight from one sum: what most linear models are asked for. A pair of cache lines, beside those of
+/// other models: a job may have very many small ones.
 class alignas(128) SumScorer final : public Scorer {
  public:
   static constexpr std::size_t kMost = 12;  ///< coefficients
@@ -27,9 +30,13 @@ class alignas(128) SumScorer final : public Scorer {
     bool takes_rest = false;  ///< it is one minus that
   };
 
-  /// At most kMost coefficients, padded to a multiple of four.
-  SumScorer(const Sum& sum, std::span<const double> coefficients, std::shared_ptr<const Scorer> general)
-      : sum_(sum), general_(std::move(general)) {
+  /// At most kMost coefficients, padded to a multiple of four. `general` keeps the model.
+  static std::shared_ptr<const Scorer> make(const Sum& sum, std::span<const double> coefficients,
+                                            std::shared_ptr<const Scorer> general) {
+    const SumScorer* const scorer = new SumScorer(sum, coefficients, *general);
+    return {scorer, [general = std::move(general)](const SumScorer* made) { delete made; }};
+  }
+  SumScorer(const Sum& sum, std::span<const double> coefficients, const Scorer& general) : sum_(sum), general_(general) {
     std::copy(coefficients.begin(), coefficients.end(), coefficients_);
   }
   void score(const FeatureRows& in, const ScoreRows& out, ScoreErrors& /*errors*/,
@@ -42,13 +49,21 @@ class alignas(128) SumScorer final : public Scorer {
       for (std::size_t row = 0; row < in.rows; ++row) out.numbers[row] = 1 - out.numbers[row];
     std::memset(out.failed, 0, in.rows);
   }
-  [[nodiscard]] std::span<const Field> outputs() const noexcept override { return general_->outputs(); }
+  [[nodiscard]] std::span<const Field> outputs() const noexcept override { return general_.outputs(); }
+
+  static void* operator new(std::size_t /*bytes*/, std::align_val_t /*alignment*/) { return Cells::take(); }
+  static void operator delete(void* memory, std::size_t /*bytes*/, std::align_val_t /*alignment*/) noexcept {
+    Cells::give(memory);
+  }
 
  private:
+  using Cells = detail::DenseCells<128, 128>;
+
   Sum sum_;
   double coefficients_[kMost] = {};
-  std::shared_ptr<const Scorer> general_;  ///< keeps the model
+  const Scorer& general_;
 };
+static_assert(sizeof(SumScorer) == 128);
 
 class LinearScorer final : public RowScorer {
  public:
@@ -66,7 +81,7 @@ class LinearScorer final : public RowScorer {
     const Table& table = scorer->tables_[0];
     const SumScorer::Sum sum{table.intercept, table.first, static_cast<std::uint16_t>(table.count),
                              scorer->link_ == Normalization::kLogit, scorer->takes_rest_};
-    return std::make_shared<const SumScorer>(sum, table.coefficients, scorer);
+    return SumScorer::make(sum, table.coefficients, std::move(scorer));
   }
 
   LinearScorer(std::shared_ptr<const PmmlModel> model, const Binding& binding, const RegressionEvaluator& regression)

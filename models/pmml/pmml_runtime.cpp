@@ -110,6 +110,7 @@ Result<std::shared_ptr<const Model>> load_document(std::string_view bytes, const
   compiled->unit->prologue = std::move(prologue);
   compiled->inputs = std::move(compiled->unit->treatments);
   compiled->unit->treatments.clear();
+  compiled->inputs.shrink_to_fit();
   compiled->image = compiler.image();
   compiled->row_texts = compiler.text_instructions();
   mark_used(*compiled, compiler);
