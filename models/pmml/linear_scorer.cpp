@@ -36,7 +36,8 @@ class alignas(128) SumScorer final : public Scorer {
     const SumScorer* const scorer = new SumScorer(sum, coefficients, *general);
     return {scorer, [general = std::move(general)](const SumScorer* made) { delete made; }};
   }
-  SumScorer(const Sum& sum, std::span<const double> coefficients, const Scorer& general) : sum_(sum), general_(general) {
+  SumScorer(const Sum& sum, std::span<const double> coefficients, const Scorer& general)
+      : sum_(sum), general_(general) {
     std::copy(coefficients.begin(), coefficients.end(), coefficients_);
   }
   void score(const FeatureRows& in, const ScoreRows& out, ScoreErrors& /*errors*/,

@@ -161,7 +161,7 @@ void ModelLifecycle::prune(ModelSlot& slot) {
     } else {
       if (version->facts.state != ModelState::kRetired) enter(slot, version->facts, ModelState::kRetired);
       if (version->scorer != nullptr) unload(*version);
-      loader_->dispose(std::move(version->bytes));
+      loader_->dispose(std::move(version->rest->bytes));
     }
   }
   slot.versions = std::move(stay);
@@ -200,11 +200,13 @@ KeyModels ModelLifecycle::state_of(const ModelSlot& slot) const {
   KeyModels state = view_of(slot);
   if (!keeps_blobs_) return state;  // without a job directory nothing outlives the process
   for (std::size_t i = 0; i < slot.versions.size(); ++i) {
-    if (slot.versions[i]->bytes) state.versions[i].record.data = *slot.versions[i]->bytes;
+    if (slot.versions[i]->rest->bytes) state.versions[i].record.data = *slot.versions[i]->rest->bytes;
   }
-  for (std::size_t i = 0; i < slot.pending.size(); ++i) {
-    state.pending[i].state = ModelState::kReceived;
-    if (slot.pending[i].bytes) state.pending[i].record.data = *slot.pending[i].bytes;
+  auto facts = state.pending.begin();
+  for (const PendingModel& pending : slot.pending) {
+    facts->state = ModelState::kReceived;
+    if (pending.bytes) facts->record.data = *pending.bytes;
+    ++facts;
   }
   return state;
 }
@@ -224,7 +226,7 @@ void ModelLifecycle::restore(ModelSlot& slot, KeyModels state, SwapLog swaps) {
     const std::string* name = intern_model_name(facts.record.name);
     if (name == nullptr) continue;  // cannot be: it was interned when it was accepted, and the names are bounded
     auto& version = slot.versions.emplace_back(std::make_unique<ModelVersion>());
-    if (facts.record.data) version->bytes = std::make_shared<const std::string>(std::move(*facts.record.data));
+    if (facts.record.data) version->rest->bytes = std::make_shared<const std::string>(std::move(*facts.record.data));
     facts.record.data.reset();
     version->facts = std::move(facts);
     version->id = {name, version->facts.version, version->facts.digest};

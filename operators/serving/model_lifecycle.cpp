@@ -228,15 +228,15 @@ void ModelLifecycle::on_reloaded(ModelSlot& slot, ModelVersion& version, LoadRes
 
 // What is kept by digest need not be kept in memory.
 void ModelLifecycle::keep_bytes(ModelVersion& version, LoadResult& result) {
-  loader_->dispose(std::exchange(version.bytes, std::move(result.bytes)));
-  if (result.in_blob_store) loader_->dispose(std::move(version.bytes));
+  loader_->dispose(std::exchange(version.rest->bytes, std::move(result.bytes)));
+  if (result.in_blob_store) loader_->dispose(std::move(version.rest->bytes));
 }
 
 void ModelLifecycle::loaded(ModelSlot& slot, ModelVersion& version, LoadResult result) {
   version.set_scorer(std::move(result.scorer));
-  version.model = std::move(result.model);
+  version.rest->model = std::move(result.model);
   version.facts.memory_bytes = result.memory_bytes;
-  version.loaded_mark = last_mark_;
+  version.rest->loaded_mark = last_mark_;
   loaded_bytes_ += result.memory_bytes;
   memory_->set(static_cast<std::int64_t>(loaded_bytes_));
   if (version.records_metric == nullptr) attach_metrics(*context_, slot.key_text, version);
@@ -262,13 +262,13 @@ void ModelLifecycle::reload(ModelSlot& slot, ModelVersion& version) {
   const std::uint64_t id = next_load_++;
   loads_.emplace(id, &slot);
   reloads_.emplace(id, version.facts.sequence);
-  loader_->request({id, version.facts.record, version.bytes, version.facts.digest});
+  loader_->request({id, version.facts.record, version.rest->bytes, version.facts.digest});
 }
 
 void ModelLifecycle::unload(ModelVersion& version) {
   loaded_bytes_ -= version.facts.memory_bytes;
   memory_->set(static_cast<std::int64_t>(loaded_bytes_));
-  version.model = nullptr;  // the scorer keeps it
+  version.rest->model = nullptr;  // the scorer keeps it
   loader_->dispose(std::move(version.scorer));
   version.scorer = nullptr;
 }
@@ -285,7 +285,7 @@ void ModelLifecycle::unload_some() {
     for (const auto& version : slot->versions)
       if (version->scorer != nullptr && version->facts.in_blob_store)
         candidates.push_back(
-            {slot->current == version.get(), std::max(version->batch_mark, version->loaded_mark), version.get()});
+            {slot->current == version.get(), std::max(version->batch_mark, version->rest->loaded_mark), version.get()});
   std::sort(candidates.begin(), candidates.end(), [](const Candidate& left, const Candidate& right) {
     return std::pair(left.in_use, left.used) < std::pair(right.in_use, right.used);
   });

@@ -26,8 +26,8 @@ void ModelLifecycle::add_served(const ModelSlot& slot, std::vector<ServedModel>&
   for (const auto& version : slot.versions) {
     ServedModel& added = served.emplace_back(served_of(slot, version->facts));
     added.is_current = slot.current == version.get();
-    added.model = version->model;
-    added.load = {0, version->facts.record, version->bytes, version->facts.digest};
+    added.model = version->rest->model;
+    added.load = {0, version->facts.record, version->rest->bytes, version->facts.digest};
     added.config = loader_->config();
   }
   for (const PendingModel& pending : slot.pending) {

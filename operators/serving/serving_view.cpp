@@ -21,8 +21,9 @@ Result<std::string> show_key(KeyModels models, KeyStatistics statistics, const S
     keep_version(models.versions, version);
     keep_version(models.pending, version);
     keep_version(models.refused, version);
-    std::erase_if(statistics.versions,
-                  [version](const VersionStatistics& one) { return one.model.version != version; });
+    std::vector<VersionStatistics> counted = statistics.versions.all();
+    std::erase_if(counted, [version](const VersionStatistics& one) { return one.model.version != version; });
+    statistics.versions.assign(std::move(counted));
     if (models.versions.empty() && models.pending.empty() && models.refused.empty()) {
       return Status::not_found("key '" + key_text + "' has no version " + std::to_string(version) + " (any more)");
     }

@@ -142,8 +142,8 @@ TEST(ServeModelOnArrival, TwoKeysOnOneTaskKeepTheirOwnModels) {
   rig.record("c");
   rig.record("a");
   EXPECT_EQ(rig.text(), "1:ok:1 2:ok:2 3:no_model 4:ok:1");
-  EXPECT_EQ(rig.statistics("a").versions.at(0).usage, 2U);
-  EXPECT_EQ(rig.statistics("b").versions.at(0).usage, 1U);
+  EXPECT_EQ(rig.statistics("a").versions[0].usage, 2U);
+  EXPECT_EQ(rig.statistics("b").versions[0].usage, 1U);
 }
 
 TEST(ServeModelOnArrival, DeleteAddDelete) {
@@ -234,8 +234,8 @@ TEST(ServeModelOnArrival, ScoringErrorIsAResult) {
   EXPECT_EQ(rig.text(), "1:ok:3 2:error");
   EXPECT_EQ(rig.results[1].reason(), "the first feature is negative");
   EXPECT_TRUE(std::isnan(rig.results[1].number()));
-  EXPECT_EQ(rig.statistics("a").versions.at(0).usage, 2U);
-  EXPECT_EQ(rig.statistics("a").versions.at(0).errors, 1U);
+  EXPECT_EQ(rig.statistics("a").versions[0].usage, 2U);
+  EXPECT_EQ(rig.statistics("a").versions[0].errors, 1U);
 }
 
 TEST(ServeModelOnArrival, LabelsAreTexts) {
@@ -345,7 +345,7 @@ TEST(ServeModelOnArrival, StatisticsCountUsageErrorsAndLatency) {
   rig.model(toy("a", "CONST 1"));
   rig.load_all();
   for (int i = 0; i < 10; ++i) rig.record("a");
-  const serving::VersionStatistics first = rig.statistics("a").versions.at(0);
+  const serving::VersionStatistics first = rig.statistics("a").versions[0];
   EXPECT_EQ(first.usage, 10U);
   EXPECT_EQ(first.min_ns, 10);
   EXPECT_EQ(first.max_ns, 10);

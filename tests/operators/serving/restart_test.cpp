@@ -43,7 +43,7 @@ TEST_F(ServeModelRestart, CurrentModelIsLoadedAgainBeforeItsRecordsAreScored) {
   rig_->load_all();
   EXPECT_EQ(rig_->text(), "2:no_model 1:ok:1");
   EXPECT_EQ(rig_->results[1].model.version, 1);
-  EXPECT_EQ(rig_->statistics("a").versions.at(0).usage, 2U) << "statistics go on";
+  EXPECT_EQ(rig_->statistics("a").versions[0].usage, 2U) << "statistics go on";
   EXPECT_EQ(rig_->swaps("a").swaps, 1U) << "a restart is no swap";
 }
 

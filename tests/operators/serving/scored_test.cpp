@@ -1,4 +1,6 @@
 #include <cmath>
+#include <map>
+#include <random>
 
 #include <gtest/gtest.h>
 
@@ -128,6 +130,70 @@ TEST(LatencyHistogram, EveryValueLiesInItsBucket) {
   histogram.add(INT64_MAX, 1);
   histogram.add(100, 1);
   EXPECT_EQ(histogram.total(), 3U);
+}
+
+TEST(LatencyHistogram, CountsTheSameWhereverTheyAreKept) {
+  // Small counts near the usual value, counts too large for that, values far away, a usual value that moves.
+  std::map<std::uint32_t, std::uint64_t> expected;
+  serving::LatencyHistogram histogram;
+  const auto add = [&](std::int64_t value, std::uint64_t count) {
+    histogram.add(value, count);
+    expected[serving::LatencyHistogram::bucket_of(value)] += count;
+  };
+  std::mt19937_64 random(7);
+  for (const std::int64_t usual : {100, 100, 3, 1'000'000, 40}) {
+    for (int i = 0; i < 2000; ++i) add(usual + usual * static_cast<std::int64_t>(random() % 100) / 100, 1);
+    add(usual, 254);
+    add(usual, 255);
+    add(usual, 256);
+    add(usual, 70'000);
+    add(std::int64_t{1} << random() % 50, random() % 1000 + 1);
+  }
+  std::string bytes;
+  ByteWriter writer(bytes);
+  const std::uint32_t first = expected.begin()->first;
+  const std::uint32_t last = expected.rbegin()->first;
+  writer.varint(first);
+  writer.varint(last - first + 1);
+  for (std::uint32_t bucket = first; bucket <= last; ++bucket) writer.varint(expected[bucket]);
+  EXPECT_EQ(serialize(histogram), bytes);
+  auto restored = *deserialize<serving::LatencyHistogram>(bytes);
+  EXPECT_EQ(restored, histogram);
+  restored.add(100, 1);
+  EXPECT_NE(restored, histogram);
+  histogram.add(100, 1);
+  EXPECT_EQ(restored, histogram);
+  const serving::LatencyHistogram copy = histogram;
+  histogram.merge(restored);
+  EXPECT_EQ(histogram.total(), 2 * copy.total());
+  EXPECT_EQ(histogram.quantile(0.5), copy.quantile(0.5));
+}
+
+TEST(KeyStatistics, AreStoredAsAListInOrderOfFirstUse) {
+  const auto id = [](std::int64_t version) { return ModelId{intern_model_name("a"), version, {}}; };
+  serving::KeyStatistics statistics;
+  std::vector<serving::VersionStatistics> expected(3);
+  std::uint32_t hint = 0;
+  for (std::int64_t version = 1; version <= 3; ++version) {
+    expected[static_cast<std::size_t>(version - 1)].model = id(version);
+    expected[static_cast<std::size_t>(version - 1)].add(2, 0, 10 * version, at(version));
+    statistics.of(id(version), hint, 3).add(2, 0, 10 * version, at(version));
+  }
+  expected[1].add(1, 1, 7, at(9));  // rolled back
+  statistics.of(id(2), hint, 3).add(1, 1, 7, at(9));
+  const auto bytes_of = [&] { return serialize(std::pair(std::uint64_t{0}, expected)); };
+  EXPECT_EQ(serialize(statistics), bytes_of());
+  EXPECT_EQ(serialize(*deserialize<serving::KeyStatistics>(bytes_of())), bytes_of());
+  const serving::KeyStatistics copy = statistics;
+  EXPECT_EQ(serialize(copy), bytes_of());
+
+  // The one unused longest goes.
+  statistics.of(id(4), hint, 3).add(1, 0, 5, at(10));
+  expected.erase(expected.begin());
+  expected.emplace_back().model = id(4);
+  expected.back().add(1, 0, 5, at(10));
+  EXPECT_EQ(serialize(statistics), bytes_of());
+  EXPECT_EQ(schema_of<serving::KeyStatistics>(), "{u64,list<" + schema_of<serving::VersionStatistics>() + ">}");
 }
 
 TEST(VersionStatistics, NoQuantileExceedsTheMaximum) {

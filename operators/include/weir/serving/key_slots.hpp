@@ -3,7 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <deque>
+#include <memory>
 #include <utility>
 #include <vector>
 
@@ -15,6 +15,11 @@ template <class Slot, class K>
 class KeySlots {
  public:
   KeySlots() : table_(kInitial) {}
+  KeySlots(const KeySlots&) = delete;
+  KeySlots& operator=(const KeySlots&) = delete;
+  ~KeySlots() {
+    for (Slot& slot : *this) std::destroy_at(&slot);
+  }
 
   /// Null when there is none.
   Slot* find(std::uint64_t hash, const K& key) const noexcept {
@@ -37,23 +42,49 @@ class KeySlots {
   /// Made of hash, key and `more`. Precondition: there is none yet.
   template <class... More>
   Slot& add(std::uint64_t hash, const K& key, More&&... more) {
-    if (2 * (slots_.size() + 1) > table_.size()) grow();
-    Slot& slot = slots_.emplace_back(hash, key, std::forward<More>(more)...);
+    if (2 * (size_ + 1) > table_.size()) grow();
+    if (size_ == chunks_.size() * kChunk) chunks_.push_back(std::make_unique_for_overwrite<Chunk>());
+    Slot& slot = *std::construct_at(address(size_), hash, key, std::forward<More>(more)...);
+    ++size_;
     insert(slot);
     return slot;
   }
 
-  [[nodiscard]] std::size_t size() const noexcept { return slots_.size(); }
-  auto begin() noexcept { return slots_.begin(); }
-  auto end() noexcept { return slots_.end(); }
+  [[nodiscard]] std::size_t size() const noexcept { return size_; }
+
+  /// The slots, in the order they were added in.
+  class Iterator {
+   public:
+    Iterator(const KeySlots& slots, std::size_t index) : slots_(&slots), index_(index) {}
+    Slot& operator*() const noexcept { return *slots_->address(index_); }
+    Iterator& operator++() noexcept {
+      ++index_;
+      return *this;
+    }
+    bool operator==(const Iterator& other) const noexcept { return index_ == other.index_; }
+
+   private:
+    const KeySlots* slots_;
+    std::size_t index_;
+  };
+  [[nodiscard]] Iterator begin() const noexcept { return {*this, 0}; }
+  [[nodiscard]] Iterator end() const noexcept { return {*this, size_}; }
 
  private:
   struct Entry {
     std::uint64_t hash = 0;
     Slot* slot = nullptr;
   };
+  // Slots lie side by side: many share a page.
+  static constexpr std::size_t kChunk = 64;
+  struct Chunk {
+    alignas(Slot) std::byte slots[kChunk][sizeof(Slot)];
+  };
   static constexpr std::size_t kInitial = 1024;  // so large that few keys hardly ever collide
 
+  [[nodiscard]] Slot* address(std::size_t index) const noexcept {
+    return reinterpret_cast<Slot*>(chunks_[index / kChunk]->slots[index % kChunk]);
+  }
   // The low bits decide the key group: on one task they differ little.
   [[nodiscard]] std::size_t place(std::uint64_t hash) const noexcept { return (hash >> 16) & (table_.size() - 1); }
   void insert(Slot& slot) {
@@ -63,11 +94,12 @@ class KeySlots {
   }
   void grow() {
     table_.assign(2 * table_.size(), Entry{});
-    for (Slot& slot : slots_) insert(slot);
+    for (Slot& slot : *this) insert(slot);
   }
 
   std::vector<Entry> table_;
-  std::deque<Slot> slots_;
+  std::vector<std::unique_ptr<Chunk>> chunks_;
+  std::size_t size_ = 0;
 };
 
 }  // namespace weir::serving

@@ -1,13 +1,16 @@
 #pragma once
 /// ModelSlot: the models of one key on the task that owns it. Changed by ModelLifecycle only.
 
+#include <cstddef>
 #include <cstdint>
-#include <deque>
+#include <list>
 #include <memory>
+#include <new>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include <weir/detail/dense_cells.hpp>
 #include <weir/model.hpp>
 #include <weir/operator.hpp>
 #include <weir/serving/model_loader.hpp>
@@ -16,9 +19,16 @@
 
 namespace weir::serving {
 
-/// A model that was accepted. Its address is stable while it lives. What scoring reads comes first: a pair of cache
-/// lines, which processors fetch together.
+/// A model that was accepted. Its address is stable while it lives. Here is what scoring reads, in a pair of cache
+/// lines; versions lie side by side in memory, for there may be very many. The rest is elsewhere.
 struct alignas(128) ModelVersion {
+  struct Rest {
+    std::uint64_t loaded_mark = 0;       ///< of the last batch before it was loaded: a new one counts as just used
+    SharedBytes bytes;                   ///< null once they are in the blob store
+    std::shared_ptr<const Model> model;  ///< what the scorer was made of, on the task that loaded it
+    StoredVersion facts;
+  };
+
   std::shared_ptr<const Scorer> scorer;  ///< null while it is unloaded, or loaded again
   ModelId id;
   Metric* records_metric = nullptr;
@@ -33,19 +43,28 @@ struct alignas(128) ModelVersion {
   std::uint32_t statistics_hint = 0;
   std::uint32_t expected_ns = kTimedAlone;  ///< of one record, as last measured; at most kTimedAlone
 
-  bool awaits_first_record = false;    ///< its entry in the swap log does not say yet which record was first
-  bool is_loading = false;             ///< again
-  std::uint64_t loaded_mark = 0;       ///< of the last batch before it was loaded: a new one counts as just used
-  SharedBytes bytes;                   ///< null once they are in the blob store
-  std::shared_ptr<const Model> model;  ///< what the scorer was made of, on the task that loaded it
-  StoredVersion facts;
+  bool awaits_first_record = false;  ///< its entry in the swap log does not say yet which record was first
+  bool is_loading = false;           ///< again
+  const std::unique_ptr<Rest> rest = std::make_unique<Rest>();
+  StoredVersion& facts = rest->facts;
+
+  static void* operator new(std::size_t bytes, std::align_val_t alignment) {
+    return bytes == sizeof(ModelVersion) ? Cells::take() : ::operator new(bytes, alignment);
+  }
+  static void operator delete(void* memory, std::size_t bytes, std::align_val_t alignment) noexcept {
+    bytes == sizeof(ModelVersion) ? Cells::give(memory) : ::operator delete(memory, bytes, alignment);
+  }
 
   void set_scorer(std::shared_ptr<const Scorer> loaded) {
     scorer = std::move(loaded);
     number_outputs = text_outputs = 0;
     for (const Field& output : scorer->outputs()) ++(output.type == FieldType::kNumber ? number_outputs : text_outputs);
   }
+
+ private:
+  using Cells = detail::DenseCells<128, 128>;
 };
+static_assert(sizeof(ModelVersion) == 128);
 
 /// A model that is loading, or (event time) an order that waits for models that came before it.
 struct PendingModel {
@@ -76,7 +95,7 @@ struct ModelSlot {
   Timestamp blocked_from = kMaxTimestamp;
 
   std::vector<std::unique_ptr<ModelVersion>> versions;  ///< usable ones, by sequence
-  std::deque<PendingModel> pending;                     ///< by sequence
+  std::list<PendingModel> pending;                      ///< by sequence; most of the time none
   std::vector<StoredVersion> refused;
   std::vector<NameHistory> names;
   std::vector<TimelineEntry> timeline;

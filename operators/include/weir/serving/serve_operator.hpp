@@ -8,6 +8,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <type_traits>
 #include <utility>
@@ -38,6 +39,7 @@ class ServeOperator final : public Operator, public ServingView {
   struct SlotKey {
     K key;
     std::uint64_t hash;
+    std::uint32_t statistics_place = 0;  // in the table of statistics
   };
   // What finding and scoring read comes first: one cache line.
   struct alignas(64) Slot : SlotKey, ModelSlot {
@@ -193,8 +195,7 @@ class ServeOperator final : public Operator, public ServingView {
     std::size_t taken = 0;
     std::size_t unusable = 0;
     bool any_held = false;
-    if (slots_.size() >= KeyMemory<Slot, K>::kManyKeys)
-      memory_.warm(slots_, {&batch.hashes[first], count}, *statistics_);
+    if (slots_.size() >= memory_.kManyKeys) memory_.warm(slots_, {&batch.hashes[first], count});
     for (; taken < count; ++taken) {
       Slot& slot =
           slot_of(batch.hashes[first + taken], std::invoke(record_key_, std::as_const(batch.records[first + taken])));
@@ -290,10 +291,15 @@ class ServeOperator final : public Operator, public ServingView {
       count_without_model(count);
     if (groups.empty()) return;
     const Timestamp now = context_->clock().now();
+    if (slots_.size() < memory_.kManyKeys) return count_up(groups, now, batch, first);
+    memory_.by_steps(groups, *statistics_, [&](const auto& some) { count_up(some, now, batch, first); });
+  }
+
+  void count_up(std::span<const ScoredGroup> groups, Timestamp now, const Batch<T>& batch, std::size_t first) {
     for (const ScoredGroup& group : groups) {
       Slot& slot = static_cast<Slot&>(*group.slot);
       ModelVersion& version = *group.version;
-      statistics_->mutate(slot.key, slot.hash)
+      statistics_->mutate(slot.key, slot.hash, slot.statistics_place)
           .of(version.id, version.statistics_hint, options_.keep_versions + 1)
           .add(group.rows, group.failed, group.elapsed_ns, now);
       version.records_metric->add(group.rows);

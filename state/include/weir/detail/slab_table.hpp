@@ -31,6 +31,20 @@ class SlabTable {
     }
   }
 
+  /// The entry, when it is at this index: where it was found before. Null: look for it.
+  template <class K>
+  [[nodiscard]] Entry* find_at(std::uint32_t index, const K& key, std::uint64_t hash) const noexcept {
+    if (index >= used_) return nullptr;
+    Entry& entry = at(index);
+    return entry.occupied && entry.hash == hash && entry.key == key ? &entry : nullptr;
+  }
+  /// Precondition: it is in the table.
+  [[nodiscard]] std::uint32_t index_of(const Entry& entry) const noexcept {
+    std::size_t position = tag_of(entry.hash) & mask_;
+    while (&at(slots_[position].index - 1) != &entry) position = (position + 1) & mask_;
+    return slots_[position].index - 1;
+  }
+
   /// Room for one more without growing? A table that fits the caches is kept sparse: a search that ends at the first
   /// slot is one the processor foresees.
   [[nodiscard]] bool full() const noexcept {
@@ -47,7 +61,7 @@ class SlabTable {
       index = free_.back();
       free_.pop_back();
     } else {
-      if (used_ == slabs_.size() * kSlabEntries) slabs_.push_back(std::make_unique<Entry[]>(kSlabEntries));
+      if (used_ == slabs_.size() * kSlabEntries) slabs_.push_back(std::make_unique<Slab>());
       index = used_++;
     }
     Entry& entry = at(index);
@@ -79,21 +93,23 @@ class SlabTable {
   }
 
   /// Asks the processor to fetch where `hash` would be found.
-  void warm_slot(std::uint64_t hash) const noexcept { __builtin_prefetch(&slots_[tag_of(hash) & mask_]); }
+  void warm_slot(std::uint64_t hash) const noexcept { ask_for(&slots_[tag_of(hash) & mask_]); }
   void warm_entry(std::uint64_t hash) const noexcept {
-    const Slot slot = slots_[tag_of(hash) & mask_];
-    if (slot.index != 0) __builtin_prefetch(&at(slot.index - 1));
+    if (const Entry* entry = guess(hash)) ask_for(entry);
   }
 
-  /// A guess what find() will give for some key of this hash, without a look at the entry; null: there is none.
+  /// A guess what find() will give for some key of this hash, without a look at the entry: wrong when keys share half
+  /// of a hash; null: there is none.
   [[nodiscard]] const Entry* guess(std::uint64_t hash) const noexcept {
-    const Slot slot = slots_[tag_of(hash) & mask_];
-    return slot.index == 0 ? nullptr : &at(slot.index - 1);
+    const std::uint32_t tag = tag_of(hash);
+    for (std::size_t position = tag & mask_; slots_[position].index != 0; position = (position + 1) & mask_)
+      if (slots_[position].tag == tag) return &at(slots_[position].index - 1);
+    return nullptr;
   }
 
   /// Entries by index; indices run to end_index(), with gaps (`occupied` is false).
   [[nodiscard]] Entry& at(std::uint32_t index) const noexcept {
-    return slabs_[index / kSlabEntries][index % kSlabEntries];
+    return slabs_[index / kSlabEntries]->entries[index % kSlabEntries];
   }
   [[nodiscard]] std::uint32_t end_index() const noexcept { return used_; }
   [[nodiscard]] std::size_t size() const noexcept { return size_; }
@@ -116,6 +132,15 @@ class SlabTable {
   static constexpr std::size_t kSparseSlots = 2048;
   static constexpr std::size_t kSlabEntries = 256;
 
+  // Entries that fill cache lines begin at one.
+  struct alignas(sizeof(Entry) % 64 == 0 ? 64 : alignof(Entry)) Slab {
+    Entry entries[kSlabEntries];
+  };
+
+  static void ask_for(const void* memory) noexcept {
+    __builtin_prefetch(memory);
+    asm volatile("");  // g++ leaves out calls of functions that do nothing but ask for memory
+  }
   static std::uint32_t tag_of(std::uint64_t hash) noexcept { return static_cast<std::uint32_t>(hash >> 32); }
   void place(Slot slot) noexcept {
     std::size_t position = slot.tag & mask_;
@@ -134,7 +159,7 @@ class SlabTable {
   std::size_t mask_;
   std::size_t size_ = 0;
   std::uint32_t used_ = 0;
-  std::vector<std::unique_ptr<Entry[]>> slabs_;
+  std::vector<std::unique_ptr<Slab>> slabs_;
   std::vector<std::uint32_t> free_;
 };
 

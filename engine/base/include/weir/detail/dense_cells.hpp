@@ -23,7 +23,7 @@ class DenseCells {
  public:
   static void* take() {
 #ifdef __SANITIZE_ADDRESS__
-    return ::operator new(kSize, std::align_val_t{kAlignment});  // each object's end is watched
+    return ::operator new (kSize, std::align_val_t{kAlignment});  // each object's end is watched
 #else
     Shared& shared = Shared::instance();
     const std::lock_guard lock(shared.mutex);
@@ -41,7 +41,7 @@ class DenseCells {
   }
   static void give(void* memory) noexcept {
 #ifdef __SANITIZE_ADDRESS__
-    ::operator delete(memory, std::align_val_t{kAlignment});
+    ::operator delete (memory, std::align_val_t{kAlignment});
 #else
     Shared& shared = Shared::instance();
     const std::lock_guard lock(shared.mutex);
