@@ -63,10 +63,12 @@ int run() {
   std::mutex mutex;
   std::map<std::int64_t, Range> by_version;  // guarded by mutex
 
+  // Models load in the time that records leave: on a busy machine all payments may come before the first is ready.
   stream.rebalance()
       .connect(models.broadcast())
-      .co_process(weir::BroadcastServeModel({weir::pmml_runtime()}, features,
-                                            weir::ServeOptions{.no_model = weir::NoModelPolicy::kHold}))
+      .co_process(weir::BroadcastServeModel(
+          {weir::pmml_runtime()}, features,
+          weir::ServeOptions{.no_model = weir::NoModelPolicy::kHold, .max_held_records = payments.size()}))
       .uid("score")
       .parallelism(2)
       .sink_to(weir::for_each_sink<weir::Scored<Payment>>([&](const weir::Scored<Payment>& scored) {
