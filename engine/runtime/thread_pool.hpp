@@ -1,5 +1,5 @@
 #pragma once
-// The Executor of a running job: background threads at the lowest priority with a bounded queue.
+// The Executor of a running job: background threads at lower priority with a bounded queue.
 
 #include <condition_variable>
 #include <deque>
@@ -16,9 +16,9 @@ namespace weir::runtime {
 
 // Of threads whose work has a deadline, such as writing a checkpoint: they go on, slower, when workers take all cores.
 inline constexpr int kDeadlineNiceness = 5;
-// Of threads that take what workers leave: loading a large model takes seconds of a core. Not SCHED_IDLE, under which a
-// thread that holds a lock of the allocator or of the kernel could make a worker wait until all others rest.
-inline constexpr int kBackgroundNiceness = 19;
+// Of threads that load models and read for others. Not lower: at 19 a load made no headway while other work took all
+// cores, and whoever waited for the model waited for good.
+inline constexpr int kBackgroundNiceness = 6;
 
 // Lowers the calling thread's priority: two workers on two cores leave nothing for a third.
 void lower_thread_priority(int niceness) noexcept;

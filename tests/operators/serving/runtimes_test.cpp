@@ -196,7 +196,8 @@ TEST_F(RuntimesInTurn, ByEventTimeEveryRecordIsScoredByItsVersion) {
   EXPECT_EQ(outcome->by_version.size(), 5U);
 }
 
-/// Makes records until told to stop, and some more.
+/// Makes records until told to stop, and some more. Models load in the time that records leave: once there are many it
+/// makes one at a time and lets others run.
 class UntilStopped final : public Operator {
  public:
   UntilStopped(std::function<Sample(std::uint64_t)> make, std::shared_ptr<std::atomic<bool>> stop,
@@ -204,14 +205,19 @@ class UntilStopped final : public Operator {
       : make_(std::move(make)), stop_(std::move(stop)), made_(std::move(made)) {}
   void process(std::size_t, BatchPtr&, Outbox&) override {}
   PollResult poll(Outbox& out) override {
-    if (made_->load() > 50'000'000) return PollResult::kEnd;  // a model never came
+    if (made_->load() > 300'000'000) return PollResult::kEnd;  // a model never came
     if (stop_->load() && left_-- == 0) return PollResult::kEnd;
     Batch<Sample>& batch = out.batch<Sample>();
-    for (std::size_t room = out.room(); room > 0; --room) batch.records.emplace(make_(made_->fetch_add(1)));
+    const bool is_enough = made_->load() > kMany;
+    for (std::size_t room = is_enough ? 1 : out.room(); room > 0; --room)
+      batch.records.emplace(make_(made_->fetch_add(1)));
+    if (is_enough) std::this_thread::yield();
     return PollResult::kProgress;
   }
 
  private:
+  static constexpr std::uint64_t kMany = 2'000'000;
+
   std::function<Sample(std::uint64_t)> make_;
   std::shared_ptr<std::atomic<bool>> stop_;
   std::shared_ptr<std::atomic<std::uint64_t>> made_;
